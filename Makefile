@@ -1,0 +1,50 @@
+# make demo · make test · make lint · make bench.  Needs make and Python 3.11, 3.12 or 3.13; nothing else.
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.PHONY: help setup demo test test-fast test-slow lint format bench constraints schema clean
+
+help:           ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
+
+setup: .venv/.ready     ## prepare .venv with everything pinned in constraints.txt
+
+.venv/.ready: pyproject.toml constraints.txt scripts/setup.sh
+	PYTHON="$(PYTHON)" sh scripts/setup.sh
+
+demo: setup     ## the whole story on real data: ARGS=--once leaves when it is over
+	$(BIN)/retrain demo $(ARGS)
+
+test: setup     ## every test, the fast ones first
+	$(BIN)/python -m pytest -m "not slow and not system" $(ARGS)
+	$(BIN)/python -m pytest -m "system and not slow" $(ARGS)
+
+test-fast: setup        ## the tests that start no processes
+	$(BIN)/python -m pytest -m "not slow and not system" $(ARGS)
+
+test-slow: setup        ## the long simulations
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: setup     ## ruff, mypy --strict, one-way imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup   ## let ruff write
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup    ## ratios against named peers, measured in the same run
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+schema: setup   ## docs/pipeline.schema.json from the code
+	$(BIN)/retrain schema > docs/pipeline.schema.json
+
+constraints: setup      ## pin the newest releases that go together
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra demo --universal --python-version 3.11 \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o constraints.txt
+
+clean:          ## everything that can be made again
+	rm -rf .venv .retrain .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

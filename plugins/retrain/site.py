@@ -1,0 +1,63 @@
+"""The place where a retraining happens: its store, its ledgers, its MLflow, all in one small value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from retrain.artifacts import Artifact, FileRef, Ref, digest_file
+from retrain.ledger import Ledger
+from retrain.settings import Settings
+from retrain.store import ObjectStore, open_store
+
+A = TypeVar("A", bound=Artifact)
+
+
+class Site:
+    """What every stage is given besides its pipeline and its inputs.
+
+    :param settings: where everything is.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.settings = settings or Settings.load()
+        self._ledgers: dict[str, Ledger] = {}
+
+    @cached_property
+    def store(self) -> ObjectStore:
+        """The object store."""
+        return open_store(self.settings.store)
+
+    def ledger(self, pipeline: str) -> Ledger:
+        """A pipeline's ledger; what was read of it is kept."""
+        if pipeline not in self._ledgers:
+            self._ledgers[pipeline] = Ledger(self.store, pipeline)
+        return self._ledgers[pipeline]
+
+    def once(self, kind: type[A], pipeline: str, key: str, make: Callable[[], A]) -> A:
+        """Return the artifact named ``key``, making it only if nobody has.
+
+        Two makers at once is allowed and harmless: the second finds the first one's artifact and returns that.
+        """
+        found = self.find(kind, pipeline, key)
+        if found is not None:
+            return found
+        made = make()
+        self.store.create(kind.path(pipeline, key), made.to_bytes())
+        return kind.from_bytes(self.store.get(kind.path(pipeline, key)))
+
+    def find(self, kind: type[A], pipeline: str, key: str) -> A | None:
+        """An artifact, or None if it was not made yet."""
+        path = kind.path(pipeline, key)
+        return kind.from_bytes(self.store.get(path)) if self.store.exists(path) else None
+
+    def read(self, kind: type[A], ref: Ref) -> A:
+        """The artifact a reference names. Raises :class:`~retrain.errors.ObjectMissing`."""
+        return kind.from_bytes(self.store.get(kind.path(ref.pipeline, ref.key)))
+
+    def keep(self, path: str, source: Path, *, rows: int | None = None) -> FileRef:
+        """Put a local file into the store and describe it."""
+        self.store.upload(path, source)
+        return FileRef(path=path, sha256=digest_file(source), bytes=source.stat().st_size, rows=rows)
