@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,12 +14,18 @@ from retrain.settings import Settings
 from retrain.site import Site
 
 ROOT = Path(__file__).parent.parent
+# Airflow reads its configuration, and writes into its home, when it is imported: never in ~/airflow.
+os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="retrain-airflow-")
+os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
+atexit.register(shutil.rmtree, os.environ["AIRFLOW_HOME"], ignore_errors=True)
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """A place of its own: store, ledger, MLflow database and data below a temporary folder."""
-    return Site(Settings.load({"RETRAIN_HOME": str(tmp_path / "home"), "RETRAIN_PIPELINES": str(tmp_path / "pipelines")}))
+    return Site(
+        Settings.load({"RETRAIN_HOME": str(tmp_path / "home"), "RETRAIN_PIPELINES": str(tmp_path / "pipelines")})
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Tables between stages: deterministic Parquet in the object store, checked when it is read back.
 
 The same frame gives the same bytes, so that two makers of one artifact, or a retry of one that was killed, write
-the same object. A frame that is read back is the frame that was written: dtypes, index from 0, order of rows.
+the same object. A frame that is read back is the frame that was written: dtypes, index from 0, order of rows (an
+object column of truth values is bool again where none is null).
 """
 
 from __future__ import annotations

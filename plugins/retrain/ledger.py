@@ -8,7 +8,9 @@ each stage is) is a fold over these entries.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, Literal
 
@@ -19,8 +21,10 @@ from retrain.errors import LedgerBroken, LedgerMoved, ReleaseError
 from retrain.release import Release, Served
 from retrain.store.base import ObjectStore
 
-Kind = Literal["stage", "trained", "verdict", "approval", "fresh", "stale", "rehearsal", "release"]
+Kind = Literal["stage", "trained", "verdict", "approval", "fresh", "stale", "rehearsal", "canary", "release"]
 GENESIS = "0" * 64
+READERS = 16
+"""How many entries are fetched at a time when a ledger is read for the first time."""
 
 
 class Entry(Value):
@@ -62,7 +66,7 @@ class Version(Value):
 
 
 class Ledger:
-    """One pipeline's ledger.
+    """One pipeline's ledger. Threads may share it; so may any number of processes share what it reads and writes.
 
     :param store: where it lies.
     :param pipeline: whose it is.
@@ -74,6 +78,7 @@ class Ledger:
         self._entries: list[Entry] = []
         self._by_once: dict[str, Entry] = {}
         self._tip = GENESIS
+        self._lock = threading.RLock()
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -83,10 +88,16 @@ class Ledger:
 
     def entries(self) -> list[Entry]:
         """All entries so far, oldest first. Raises :class:`LedgerBroken` if they do not form one chain."""
-        if not self._entries:
-            self._refuse_gaps()
-        while self._read_next():
-            pass
+        with self._lock:
+            if not self._entries:
+                self._read_all()
+            while self._read_next():
+                pass
+            return self._entries
+
+    @property
+    def known(self) -> list[Entry]:
+        """The entries read so far, oldest first, without looking for more."""
         return self._entries
 
     @property
@@ -96,8 +107,21 @@ class Ledger:
 
     def poll(self) -> list[Entry]:
         """The entries that came since the last look. Costs one look-up when there are none."""
-        known = len(self._entries)
-        return self.entries()[known:]
+        with self._lock:
+            known = len(self._entries)
+            return self.entries()[known:]
+
+    def _read_all(self) -> None:
+        """Read what is there. An entry that lies beyond a missing one would be forgotten silently; refuse to go on."""
+        names = [path.rsplit("/", 1)[1] for path in self.store.list(f"{self.pipeline}/ledger")]
+        numbers = {int(name[:8]) for name in names if name[:8].isdigit() and name.endswith(".json")}
+        paths = [self.path(number) for number in range(1, max(numbers, default=0) + 1)]
+        for number, path in enumerate(paths, start=1):
+            if number not in numbers and not self.store.exists(path):  # a listing may miss what is just being written
+                raise self._broken(number, "it is missing although later entries exist")
+        with ThreadPoolExecutor(READERS) as pool:
+            for data in pool.map(self.store.get, paths):
+                self._take(data)
 
     def _read_next(self) -> bool:
         path = self.path(len(self._entries) + 1)
@@ -122,14 +146,6 @@ class Ledger:
             return Entry.model_validate_json(data)
         except ValidationError as error:
             raise self._broken(number, f"it cannot be read ({error.error_count()} errors)") from None
-
-    def _refuse_gaps(self) -> None:
-        """An entry that lies beyond a missing one would be forgotten silently; refuse to go on."""
-        names = [path.rsplit("/", 1)[1] for path in self.store.list(f"{self.pipeline}/ledger")]
-        numbers = {int(name[:8]) for name in names if name[:8].isdigit() and name.endswith(".json")}
-        missing = sorted(set(range(1, max(numbers, default=0) + 1)) - numbers)
-        if missing:
-            raise self._broken(missing[0], "it is missing although later entries exist")
 
     def _broken(self, number: int, why: str) -> LedgerBroken:
         return LedgerBroken(
@@ -158,40 +174,47 @@ class Ledger:
         """
         plain = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
         while True:
-            entries = self.entries()
-            if once is not None and once in self._by_once:
-                return self._by_once[once]
-            if after is not None and len(entries) != after:
-                raise LedgerMoved(
-                    f"The ledger of pipeline '{self.pipeline}' moved from entry {after} to {len(entries)}.",
-                    where=f"{self.store.uri}/{self.path(len(entries))}",
-                    do="read it again and decide again.",
+            with self._lock:
+                entries = self.entries()
+                if once is not None and once in self._by_once:
+                    return self._by_once[once]
+                if after is not None and len(entries) != after:
+                    raise self._moved(after)
+                entry = Entry(
+                    number=len(entries) + 1,
+                    pipeline=self.pipeline,
+                    at=max([now(), *(entry.at for entry in entries[-1:])]),
+                    kind=kind,
+                    actor=actor,
+                    run=run,
+                    once=once,
+                    body=plain,
+                    previous=self._tip,
                 )
-            at = max([now(), *(entry.at for entry in entries[-1:])])
-            entry = Entry(
-                number=len(entries) + 1,
-                pipeline=self.pipeline,
-                at=at,
-                kind=kind,
-                actor=actor,
-                run=run,
-                once=once,
-                body=plain,
-                previous=self._tip,
-            )
-            data = canonical(entry.model_dump(mode="json"))
-            if self.store.create(self.path(entry.number), data):
-                return self._take(data)
+                data = canonical(entry.model_dump(mode="json"))
+                if self.store.create(self.path(entry.number), data):
+                    return self._take(data)
+
+    def _moved(self, after: int) -> LedgerMoved:
+        return LedgerMoved(
+            f"The ledger of pipeline '{self.pipeline}' moved from entry {after} to {len(self._entries)}.",
+            where=f"{self.store.uri}/{self.path(len(self._entries))}",
+            do="read it again and decide again.",
+        )
 
     def record_stage(self, stage: str, artifact: Artifact, request: Request) -> Entry:
-        """Write that a stage of a run came to an artifact; once, however often it is retried."""
+        """Write that a stage of a run came to an artifact; once, however often it is retried.
+
+        A run that is cleared and comes to another artifact (the code was mended) has that written, too.
+        """
         body = {
             "stage": stage,
             "artifact": artifact.ref().model_dump(),
             "made_at": artifact.model_dump(mode="json")["made_at"],
             "summary": artifact.summary,
         }
-        return self.append("stage", body, actor=request.actor, run=request.run, once=f"{request.run}/{stage}")
+        once = f"{request.run}/{stage}/{artifact.key}"
+        return self.append("stage", body, actor=request.actor, run=request.run, once=once)
 
     # -- folds -----------------------------------------------------------------------------------------------
 

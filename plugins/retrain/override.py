@@ -49,7 +49,7 @@ def veto(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
         head, version, release = ledger.head, ledger.version(number), ledger.release()
         if release.champion is not None and release.champion.version == number:
             raise ReleaseError(
-                f"Version {number} of pipeline '{ledger.pipeline}' is the champion; a veto would leave nobody to serve.",
+                f"Version {number} of pipeline '{ledger.pipeline}' is the champion: a veto would leave none.",
                 do=f"return to the version before it with `retrain rollback {ledger.pipeline}`, then veto it.",
             )
         if release.challenger is not None and release.challenger.version == number:  # stop the harm first
@@ -87,7 +87,8 @@ def roll_back(ledger: Ledger, *, to: int | None, actor: str, reason: str) -> Ent
         if to is None and release.under_way:
             settled = drop(release, reason=reason)
         else:
-            settled = restore(release, _target(ledger, to), reason=reason)
+            target = _target(ledger, to)
+            settled = restore(release, target, previous=_before(ledger, target), reason=reason)
         return ledger.append("release", settled, actor=actor, after=head)
 
     return _until_settled(ledger, write)
@@ -113,12 +114,18 @@ def _target(ledger: Ledger, to: int | None) -> Served:
     return earlier[-1].served
 
 
+def _before(ledger: Ledger, target: Served) -> Served | None:
+    """The blessed champion before ``target``: gateways keep it loaded, for the next rollback."""
+    line = champions(ledger)
+    older = line[: line.index(target.version)] if target.version in line else []
+    blessed = [version.served for number in older if (version := ledger.version(number)).blessed]
+    return blessed[-1] if blessed else None
+
+
 def _served_once(ledger: Ledger, version: Version) -> Version:
     number = version.version
-    everyone = {
-        Release.model_validate(entry.body).champion for entry in ledger.of_kind("release")
-    }  # fmt: skip
-    if number not in {served.version for served in everyone if served is not None}:
+    releases = (Release.model_validate(entry.body) for entry in ledger.of_kind("release"))
+    if number not in {release.champion.version for release in releases if release.champion is not None}:
         raise ReleaseError(
             f"Version {number} of pipeline '{ledger.pipeline}' has never been the champion ({version.standing}).",
             do=f"release it through the gates with `retrain run {ledger.pipeline} --redeploy {number}`.",

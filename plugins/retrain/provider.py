@@ -16,6 +16,9 @@ def provider_info(version: str) -> dict[str, Any]:
         "description": "One folder becomes a scheduled, self-defending retraining system.",
         "versions": [version],
         "config": {"retrain": {"description": "Where `retrain` finds and keeps things.", "options": _options()}},
+        "connection-types": [
+            {"connection-type": "retrain", "hook-class-name": "retrain.hooks.site.SiteHook", "hook-name": "Retrain"}
+        ],
         "extra-links": [f"retrain.links.{name}" for name in ("EvidenceLink", "MlflowRunLink", "LedgerLink")],
     }
 
@@ -23,22 +26,22 @@ def provider_info(version: str) -> dict[str, Any]:
 def _options() -> dict[str, Any]:
     """The options of ``[retrain]`` in airflow.cfg; ``RETRAIN_<OPTION>`` in the environment wins over each."""
     return {
-        "home": _option("The working folder of everything embedded.", ".retrain"),
+        "home": _option("The working folder of everything embedded. Default: .retrain"),
         "store": _option("The object store: a folder, or s3://bucket/prefix. Default: `store` below home."),
         "mlflow_tracking_uri": _option(
             "MLflow's tracking server or database. Default: MLFLOW_TRACKING_URI, or SQLite below home."
         ),
-        "gateway_url": _option("A gateway's address, for status and hints.", "http://127.0.0.1:8600"),
+        "gateway_url": _option("A gateway's address, for status and hints. Default: http://127.0.0.1:8600"),
         "data": _option("Where bare paths of `source.files` begin. Default: `data` below home."),
-        "pipelines": _option("The folder that holds one folder a pipeline.", "include/pipelines"),
+        "pipelines": _option("The folder that holds one folder a pipeline. Default: what dags/ says."),
     }
 
 
-def _option(description: str, default: str | None = None) -> dict[str, Any]:
+def _option(description: str) -> dict[str, Any]:
     return {
         "description": description,
         "version_added": "0.1.0",
         "type": "string",
         "example": None,
-        "default": default,
+        "default": None,
     }

@@ -139,11 +139,14 @@ def roll_back(current: Release, *, reason: str) -> Release:
     )
 
 
-def restore(current: Release, to: Served, *, reason: str) -> Release:
-    """A human returns to an older version, at once and for all requests."""
+def restore(current: Release, to: Served, *, previous: Served | None = None, reason: str) -> Release:
+    """A human returns to an older version, at once and for all requests.
+
+    :param previous: the sound champion before ``to``, if there is one: never the one that is being left.
+    """
     if current.champion is not None and current.champion.version == to.version and not current.under_way:
         raise ReleaseError(f"Version {to.version} is the champion already.", do="name another version with --to.")
-    return Release(state="rolled_back", champion=to, previous=current.champion, started=now(), reason=reason)
+    return Release(state="rolled_back", champion=to, previous=previous, started=now(), reason=reason)
 
 
 def _version(served: Served | None) -> str:

@@ -27,7 +27,10 @@ class Site:
 
     @cached_property
     def store(self) -> ObjectStore:
-        """The object store."""
+        """The object store. Only the working folder of an embedded one is made; any other must be there."""
+        home = self.settings.home
+        if Path(self.settings.store).parent == home and home.parent.is_dir():
+            home.mkdir(exist_ok=True)
         return open_store(self.settings.store)
 
     def ledger(self, pipeline: str) -> Ledger:

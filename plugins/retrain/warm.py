@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import gc
 import importlib
+import logging
+import pkgutil
+from collections.abc import Iterator
 from contextlib import suppress
 
 AIRFLOW = (
@@ -21,35 +24,46 @@ AIRFLOW = (
     "airflow.sdk.execution_time.task_runner",
 )
 WORK = (
-    "pandas",
+    "pandas.core.arrays.arrow.extension_types",
+    "pyarrow.dataset",
+    "pyarrow.pandas_compat",
     "pyarrow.parquet",
     "scipy.stats",
     "sklearn.ensemble",
     "sklearn.linear_model",
     "sklearn.pipeline",
     "mlflow.pyfunc",
-    "great_expectations",
+    "mlflow.store.model_registry.rest_store",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.tracking.rest_store",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "great_expectations.expectations.core",
 )
-OURS = (
-    "retrain.dag",
-    "retrain.operators",
-    "retrain.plugin",
-    "retrain.retraining",
-    "retrain.triggers.release",
-)
+OURS = ("retrain.dag", "retrain.plugin", "retrain.retraining", "retrain.serving.model", "retrain.serving.model_store")
+PACKAGES = ("retrain.gates", "retrain.operators", "retrain.stages", "retrain.stats", "retrain.store")
+CHATTY = ("alembic", "great_expectations", "mlflow")
 
 
 def warm() -> None:
     """Import everything, load Airflow's plugins, and keep the garbage collector off what is shared."""
-    for name in (*AIRFLOW, *WORK, *OURS):
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for name in (*AIRFLOW, *WORK, *OURS, *_modules()):
         with suppress(ImportError):
             importlib.import_module(name)
-    with suppress(Exception):
+    with suppress(Exception):  # a plugin of somebody else's may be broken; tasks will say so
         from airflow.sdk.listener import get_listener_manager
 
         get_listener_manager()
     gc.collect()
     gc.freeze()
+
+
+def _modules() -> Iterator[str]:
+    """Every module of the packages whose code tasks run."""
+    for package in PACKAGES:
+        path = importlib.import_module(package).__path__
+        yield from (f"{package}.{module.name}" for module in pkgutil.iter_modules(path))
 
 
 warm()

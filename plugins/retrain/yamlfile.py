@@ -40,8 +40,7 @@ class YamlFile:
         except UnicodeDecodeError as error:
             raise SpecError(f"{path.name} is not UTF-8 text.", file=path, do="save it as UTF-8.") from error
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
-            content = yaml.safe_load(text)
+            lines, content = _parse(text, path)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or str(error)
@@ -49,7 +48,7 @@ class YamlFile:
             raise SpecError(f"{path.name} is not YAML: {problem}.", file=path, line=line, do="mend it.") from None
         if not isinstance(content, dict):
             raise SpecError(f"{path.name} is not a mapping.", file=path, line=1, expected="keys and values")
-        return cls(path, content, dict(_lines(root, (), path)))
+        return cls(path, content, lines)
 
     def explain(self, error: ValidationError, model: type[BaseModel]) -> SpecError:
         """The first mistake pydantic found, as ours; the others in its ``also``."""
@@ -115,6 +114,17 @@ class YamlFile:
 def _show(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "…"
+
+
+def _parse(text: str, path: Path) -> tuple[dict[Location, int], Any]:
+    """Where every key stands, and the content; read once, by libyaml where it is there (five times as fast)."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        root = loader.get_single_node()
+        lines = dict(_lines(root, (), path))  # before construction, which rewrites merged mappings
+        return lines, loader.construct_document(root) if root is not None else None
+    finally:
+        loader.dispose()
 
 
 def _lines(node: yaml.Node | None, location: Location, path: Path) -> Iterator[tuple[Location, int]]:

@@ -35,8 +35,7 @@ class LocalStore:
         self._write(path, lambda partial: _write_synced(partial, data), os.replace)
 
     def create(self, path: str, data: bytes) -> bool:
-        target = self._file(path)
-        if target.exists():
+        if self.exists(path):
             return False
         try:
             # link(2) fails if the name exists: one winner, and the name never shows half a file.
@@ -46,7 +45,8 @@ class LocalStore:
         return True
 
     def exists(self, path: str) -> bool:
-        return self._file(path).is_file()
+        with _explained(self.root, path):
+            return self._file(path).is_file()
 
     def list(self, prefix: str) -> list[str]:
         top = self.root / checked(prefix.rstrip("/")) if prefix.strip("/") else self.root
@@ -54,7 +54,7 @@ class LocalStore:
             below = len(str(self.root)) + 1  # text, not Path: folders of the prediction log hold thousands of names
             return sorted(
                 f"{folder}/{name}"[below:]
-                for folder, _, names in os.walk(top)
+                for folder, _, names in os.walk(top, onerror=_unless_missing)
                 for name in names
                 if not name.startswith(PARTIAL)
             )
@@ -67,10 +67,9 @@ class LocalStore:
         self._write(path, lambda partial: _copy_synced(source, partial), os.replace)
 
     def fetch(self, path: str) -> Path:
-        target = self._file(path)
-        if not target.is_file():
+        if not self.exists(path):
             raise _missing(self.root, path)
-        return target
+        return self._file(path)
 
     def _file(self, path: str) -> Path:
         return self.root / checked(path)
@@ -95,6 +94,12 @@ class LocalStore:
                 do="mount or create it, or point RETRAIN_STORE at the right place.",
             )
         folder.mkdir(parents=True, exist_ok=True)
+
+
+def _unless_missing(error: OSError) -> None:
+    """A folder that is not there lists nothing; one that cannot be read must not look empty."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _write_synced(partial: Path, data: bytes) -> None:

@@ -1,0 +1,76 @@
+"""How long Airflow needs to parse ``dags/`` with 1 and with 100 pipelines, against an empty Dag file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from measure import Figure, figure
+
+ROOT = Path(__file__).parents[1]
+RUNS = 5
+# As the Dag processor does it: Airflow itself is imported before, the file is read, its Dags are serialised.
+PARSE = """
+import json, sys, time
+import airflow.sdk, airflow.providers.standard.operators.empty
+from airflow.dag_processing.dagbag import DagBag
+begin = time.perf_counter()
+bag = DagBag(dag_folder=sys.argv[1])
+spent = time.perf_counter() - begin
+heavy = sorted({"pandas", "sklearn", "mlflow", "great_expectations", "pyarrow"} & set(sys.modules))
+print(json.dumps({"seconds": spent, "dags": len(bag.dags), "errors": bag.import_errors, "heavy": heavy}))
+"""
+
+
+def measure() -> list[Figure]:
+    """Parse each folder several times, in turn, each in a process of its own."""
+    with tempfile.TemporaryDirectory() as scratch:
+        work = Path(scratch)
+        empty = work / "empty"
+        empty.mkdir()
+        (empty / "empty.py").write_text("from airflow.sdk import DAG\n\ndag = DAG('empty')\n")
+        counts = (1, 100)
+        for count in counts:
+            _pipelines(work / f"pipelines-{count}", count)
+        times: dict[int, list[float]] = {0: [], **{count: [] for count in counts}}
+        for _ in range(RUNS):
+            times[0].append(_parse(work, empty, None, 1))
+            for count in counts:
+                times[count].append(_parse(work, ROOT / "dags", work / f"pipelines-{count}", count))
+    base = sorted(times[0])[RUNS // 2]
+    peer = f"an empty Dag file: {base * 1000:.0f} ms"
+    first = [(spent - base) * 1000 for spent in times[1]]
+    many = [(spent - base) * 1000 / 100 for spent in times[100]]
+    return [
+        figure("parse dags/ with 1 pipeline, beyond an empty file (with our imports)", first, "ms", peer=peer),
+        figure("parse dags/ with 100 pipelines, beyond an empty file, each", many, "ms", goal="≤ 15", peer=peer),
+    ]
+
+
+def _pipelines(folder: Path, count: int) -> None:
+    for number in range(count):
+        name = f"flights_{number}"
+        shutil.copytree(ROOT / "include/pipelines/flights", folder / name)
+        yaml = folder / name / "pipeline.yaml"
+        yaml.write_text(yaml.read_text().replace("name: flights", f"name: {name}", 1))
+
+
+def _parse(work: Path, dags: Path, pipelines: Path | None, count: int) -> float:
+    environment = {
+        **os.environ,
+        "AIRFLOW_HOME": str(work / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "RETRAIN_PIPELINES": str(pipelines or ""),
+        "RETRAIN_HOME": str(work / "home"),
+    }
+    command = [sys.executable, "-c", PARSE, str(dags)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.strip().splitlines()[-1])
+    if found["errors"] or found["dags"] != count or found["heavy"]:
+        raise RuntimeError(f"the parse of {dags} went wrong: {found}")
+    return float(found["seconds"])

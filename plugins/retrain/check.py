@@ -1,0 +1,334 @@
+"""What ``retrain check`` verifies: everything that can be known of a pipeline without running it.
+
+Every mistake is found, not only the first. Of the data only the header and a few rows are read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retrain.errors import RetrainError, SpecError
+from retrain.settings import Settings
+from retrain.spec import FILE, CandidateSpec, Spec
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+HEAD = 50
+ALONE = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    :param subject: what, in a word or two.
+    :param what: what was found.
+    :param where: the file, line and key.
+    :param do: what to do; may also be given where nothing is wrong.
+    """
+
+    subject: str
+    ok: bool
+    what: str
+    where: str | None = None
+    do: str | None = None
+
+
+def check(folder: Path, settings: Settings) -> list[Finding]:
+    """Look at a pipeline's folder."""
+    try:
+        spec = Spec.load(folder)
+    except SpecError as error:
+        return [_wrong(FILE, each) for each in (error, *error.also)]
+    checks = (_source, _features, _suite, _estimators, _schedule, _alerts, _dag)
+    found = [Finding(FILE, True, f"{spec.task} of `{spec.source.label}`, every key is known")]
+    return found + [finding for look in checks for finding in _looked(look, spec, settings)]
+
+
+def _looked(look: Callable[[Spec, Settings], Iterator[Finding]], spec: Spec, settings: Settings) -> list[Finding]:
+    """What one check found; an error of ours that it meets is a finding too."""
+    subject = look.__name__.strip("_")
+    found = []
+    try:
+        for finding in look(spec, settings):
+            found.append(finding)
+    except RetrainError as error:
+        found.append(_wrong(subject, error))
+    return found
+
+
+def _wrong(subject: str, error: RetrainError) -> Finding:
+    return Finding(subject, False, error.what, error.where, error.do)
+
+
+# -- data ------------------------------------------------------------------------------------------------------
+
+
+def _source(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    from retrain.stages.collect import source_files
+    from retrain.table import Table
+
+    files = source_files(spec, settings)
+    needed = _needed(spec)
+    wrong = False
+    for file in files:
+        try:
+            missing = needed - set(Table(file).columns)
+        except RetrainError as error:
+            wrong = True
+            yield _wrong("source", error)
+            continue
+        for column in sorted(missing):
+            wrong = True
+            yield Finding(
+                "source",
+                False,
+                f"Column '{column}' is not in {file.name}.",
+                str(file),
+                _near(column, Table(file).columns),
+            )
+    if not wrong:
+        yield Finding("source", True, f"{len(files)} files match, with all {len(needed)} columns")
+        yield from _timestamps(spec, files[-1])
+
+
+def _timestamps(spec: Spec, file: Path) -> Iterator[Finding]:
+    frame = _head(spec, file)
+    unread = frame[spec.source.timestamp].isna()
+    if unread.any():
+        expected = spec.source.timestamp_format or "ISO 8601"
+        yield Finding(
+            "source",
+            False,
+            f"{int(unread.sum())} of the first {len(frame)} values of '{spec.source.timestamp}' are not {expected}.",
+            str(file),
+            "set `source.timestamp_format` to the strptime format of the column.",
+        )
+
+
+def _needed(spec: Spec) -> set[str]:
+    """Every column that the spec names."""
+    source = spec.source
+    label = source.label_columns - ({source.label} if source.label_expression else set())
+    named = {source.timestamp, *source.row_key, *source.inputs, *label, *spec.bless.slices.columns, *spec.drift.columns}
+    return named | ({source.entity} if source.entity else set())
+
+
+def _near(column: str, columns: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(column, columns, n=1)
+    return f"did you mean `{near[0]}`?" if near else f"the file has: {', '.join(columns)}."
+
+
+def _head(spec: Spec, file: Path) -> DataFrame:
+    """The first rows of a file, roughly as the first stage would read them."""
+    import pandas as pd
+
+    from retrain.stages.event_time import moments
+    from retrain.table import Table
+
+    table = Table(file)
+    if table.parquet:
+        from pyarrow.parquet import ParquetFile
+
+        batch = next(ParquetFile(file).iter_batches(HEAD), None)
+        frame = batch.to_pandas() if batch is not None else pd.DataFrame(columns=table.columns)
+    else:
+        frame = pd.read_csv(file, sep=table.separator, nrows=HEAD, index_col=False, encoding="utf-8-sig")
+    timestamp = spec.source.timestamp
+    if timestamp not in frame:
+        return frame
+    return frame.assign(**{timestamp: moments(frame[timestamp], spec.source)})
+
+
+# -- features --------------------------------------------------------------------------------------------------
+
+
+def _features(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    from retrain.serving.model import feature_function
+    from retrain.stages.collect import source_files
+
+    spec.require_file(spec.feature_file, "features", "the module that holds the feature function")
+    build = feature_function(spec.feature_file, spec.feature_function)
+    head = _head(spec, source_files(spec, settings)[-1])
+    inputs = head[[name for name in spec.source.input_columns(head.columns) if name in head]]
+    problem = _problem(build, inputs)
+    test = spec.folder / "test_features.py"
+    do = f"test it: pytest {test}" if test.is_file() else f"write a test for it: {test}"
+    if problem:
+        yield Finding("features", False, problem, str(spec.feature_file), "mend the function; " + do)
+    else:
+        yield Finding(
+            "features", True, f"{spec.features} makes the same features of a row alone as among others", None, do
+        )
+
+
+def _problem(build: Callable[[DataFrame], DataFrame], inputs: DataFrame) -> str:
+    """What is wrong with a feature function, tried on a few rows; empty if nothing is."""
+    import numpy as np
+    import pandas as pd
+
+    try:
+        together = build(inputs.copy())
+        if not isinstance(together, pd.DataFrame) or not together.index.equals(inputs.index):
+            return "It does not return a DataFrame with one row for each row, on the same index."
+        texts = [str(name) for name in together.columns if not pd.api.types.is_numeric_dtype(together[name].dtype)]
+        if texts:
+            return f"These features are not numbers: {', '.join(texts)}."
+        for place in range(min(ALONE, len(inputs))):
+            alone = build(inputs.iloc[[place]].copy())
+            here = together.iloc[[place]]
+            if not np.array_equal(
+                alone.to_numpy(np.float64, na_value=np.nan), here.to_numpy(np.float64, na_value=np.nan), equal_nan=True
+            ):
+                return f"Row {place} alone has other features than among other rows: it is not row-wise."
+    except Exception as error:
+        return f"It fails on the first rows of the data: {type(error).__name__}: {error}."
+    return ""
+
+
+# -- suite -----------------------------------------------------------------------------------------------------
+
+
+def _suite(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    from retrain.stages.collect import source_files
+    from retrain.table import Table
+
+    spec.require_file(spec.suite_file, "validate.expectations", "a Great Expectations suite")
+    try:
+        expectations = json.loads(spec.suite_file.read_text(encoding="utf-8"))["expectations"]
+        kinds = [(one["type"], one.get("kwargs", {})) for one in expectations]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        yield Finding(
+            "suite",
+            False,
+            f"It is no Great Expectations suite: {type(error).__name__}: {error}.",
+            str(spec.suite_file),
+            'write it as GX stores it: {"name": …, "expectations": [{"type": …, "kwargs": {…}}, …]}.',
+        )
+        return
+    unknown = {kind for kind, _ in kinds} - _known_expectations()
+    for kind in sorted(unknown):
+        yield Finding(
+            "suite",
+            False,
+            f"GX has no expectation '{kind}'.",
+            str(spec.suite_file),
+            _near(kind, sorted(_known_expectations())),
+        )
+    columns = set(Table(source_files(spec, settings)[-1]).columns)
+    for column in sorted({name for _, kwargs in kinds for name in _columns(kwargs)} - columns):
+        yield Finding(
+            "suite",
+            False,
+            f"It names column '{column}', which the data lack.",
+            str(spec.suite_file),
+            _near(column, sorted(columns)),
+        )
+    if not unknown:
+        yield Finding("suite", True, f"{len(kinds)} expectations, each known to Great Expectations")
+
+
+def _columns(kwargs: dict[str, Any]) -> list[str]:
+    """The columns an expectation names."""
+    named = [kwargs.get(key) for key in ("column", "column_A", "column_B")]
+    lists = [kwargs.get(key) or [] for key in ("column_list", "column_set")]
+    return [name for name in (*named, *(name for names in lists for name in names)) if isinstance(name, str)]
+
+
+def _known_expectations() -> set[str]:
+    """The expectations this installation of GX has, by their files: importing GX takes seconds."""
+    spec = importlib.util.find_spec("great_expectations")
+    folder = Path((spec and spec.origin) or "").parent / "expectations" / "core"
+    return {file.stem for file in folder.glob("expect_*.py")} | {"unexpected_rows_expectation"}
+
+
+# -- training --------------------------------------------------------------------------------------------------
+
+
+def _estimators(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    wrong = False
+    for number, candidate in enumerate(spec.train.candidates):
+        problem = _estimator_problem(candidate)
+        if problem:
+            wrong = True
+            key = f"{spec.folder / FILE}, key `train.candidates.{number}`"
+            yield Finding("estimators", False, problem, key, "correct the import path or the parameter.")
+    if not wrong:
+        names = ", ".join(candidate.estimator.rpartition(".")[2] for candidate in spec.train.candidates)
+        yield Finding("estimators", True, f"{names} can be made with these parameters")
+
+
+def _estimator_problem(candidate: CandidateSpec) -> str:
+    module, _, name = candidate.estimator.rpartition(".")
+    try:
+        made = getattr(importlib.import_module(module), name)(**candidate.params)
+        unknown = sorted(set(candidate.search) - set(made.get_params()))
+    except Exception as error:  # whatever a module of the user's may raise
+        return f"{candidate.estimator} cannot be made: {type(error).__name__}: {error}."
+    return f"{name} has no parameter '{unknown[0]}' to search." if unknown else ""
+
+
+# -- Airflow ---------------------------------------------------------------------------------------------------
+
+
+def _schedule(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    from croniter import croniter  # type: ignore[import-untyped]
+
+    if spec.schedule is None:
+        yield Finding("schedule", True, "by hand and by events only")
+    elif croniter.is_valid(spec.schedule):
+        yield Finding("schedule", True, f"'{spec.schedule}'")
+    else:
+        yield Finding(
+            "schedule",
+            False,
+            f"'{spec.schedule}' is no cron expression.",
+            f"{spec.folder / FILE}, key `schedule`",
+            'write five fields, e.g. "0 6 * * 1" for Mondays at six, or null.',
+        )
+
+
+def _alerts(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    for number, alert in enumerate(spec.alerts):
+        module, _, name = alert.notifier.rpartition(".")
+        try:
+            found = importlib.util.find_spec(module) is not None
+        except (ImportError, ValueError):
+            found = False
+        where = f"{spec.folder / FILE}, key `alerts.{number}.notifier`"
+        if found:
+            yield Finding("alerts", True, f"{name} is installed")
+        else:
+            yield Finding("alerts", False, f"There is no module '{module}'.", where, "install its provider package.")
+
+
+def _dag(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    """Would Airflow import it? Airflow's own folder is not touched."""
+    with tempfile.TemporaryDirectory(prefix="retrain-check-") as home:
+        os.environ.setdefault("AIRFLOW_HOME", home)
+        try:
+            from retrain.dag import RetrainDag
+
+            dag = RetrainDag(spec.folder)
+        except RetrainError:
+            raise
+        except Exception as error:
+            yield Finding(
+                "dag", False, f"Its Dag cannot be made: {type(error).__name__}: {error}.", str(spec.folder), None
+            )
+            return
+        finally:
+            if os.environ["AIRFLOW_HOME"] == home:
+                del os.environ["AIRFLOW_HOME"]
+    yield Finding("dag", True, f"`{dag.dag_id}`, {len(dag.tasks)} tasks")

@@ -1,0 +1,1 @@
+"""The commands of ``retrain``, one file a command. Nothing heavy is imported before a command needs it."""

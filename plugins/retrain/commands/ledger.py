@@ -1,0 +1,103 @@
+"""``retrain ledger``: what happened, and what was served at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from retrain.commands.output import Json, console, say, show_json
+from retrain.commands.place import moment, open_ledger, open_site
+
+if TYPE_CHECKING:
+    from retrain.ledger import Entry, Ledger
+
+
+def ledger(
+    name: Annotated[str, typer.Argument(help="The pipeline.")],
+    at: Annotated[str | None, typer.Option(help="Show what was served at this moment (ISO 8601, UTC).")] = None,
+    verify: Annotated[bool, typer.Option(help="Only check that the chain is whole.")] = False,
+    limit: Annotated[int, typer.Option("--last", min=0, help="Only the newest so many entries; 0: all.")] = 0,
+    json: Json = False,
+) -> None:
+    """What happened, entry by entry, the newest last. Every reading checks the whole chain."""
+    book = open_ledger(name, open_site())
+    if at is not None:
+        _show_served(book, at, json)
+    elif verify:
+        _show_verified(book, json)
+    else:
+        _show_entries(book.entries()[-limit:], json)
+
+
+def _show_served(book: Ledger, at: str, json: bool) -> None:
+    when = moment(at, "--at")
+    release = book.served_at(when)
+    if json:
+        return show_json({"pipeline": book.pipeline, "at": when, "release": release.model_dump(mode="json")})
+    if release.champion is None:
+        return say(f"{book.pipeline} at {when:%Y-%m-%d %H:%M:%S} UTC: nothing was served.")
+    trial = ""
+    if release.challenger is not None:
+        trial = f", version {release.challenger.version} {release.state} at {release.share:.0%}"
+    return say(
+        f"{book.pipeline} at {when:%Y-%m-%d %H:%M:%S} UTC: version {release.champion.version}{trial} ({release.reason})"
+    )
+
+
+def _show_verified(book: Ledger, json: bool) -> None:
+    count = len(book.entries())
+    if json:
+        return show_json({"pipeline": book.pipeline, "entries": count, "whole": True})
+    return say(f"{book.pipeline}: {count} entries, each follows from the one before it.")
+
+
+def _show_entries(entries: list[Entry], json: bool) -> None:
+    from rich.table import Table
+
+    if json:
+        return show_json([entry.model_dump(mode="json") for entry in entries])
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("no.", "at (UTC)", "kind", "by", "run", "what"):
+        table.add_column(title, justify="right" if title == "no." else "left", overflow="fold")
+    for entry in entries:
+        row = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind, entry.actor, entry.run or "", what(entry))
+        table.add_row(str(entry.number), *(_plain(cell) for cell in row))
+    return console().print(table)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def what(entry: Entry) -> str:
+    """One entry in one line."""
+    body: dict[str, Any] = entry.body
+    version = f"version {body.get('version')}"
+    match entry.kind:
+        case "stage":
+            return f"{body['stage']}: {body['summary']}"
+        case "trained":
+            return f"{version} trained on data until {body['data_end'][:16]}"
+        case "verdict":
+            return f"{version} {body['outcome']}: {body['reason']}"
+        case "approval":
+            return f"{version} {'approved' if body['approved'] else 'rejected'}: {body['reason']}"
+        case "rehearsal":
+            return f"{version} rehearsal {'passed' if body['passed'] else 'failed'}: {body['reason']}"
+        case "stale":
+            return f"{version} is stale: {body['reason']}"
+        case "release":
+            return _release(body)
+    return str(body.get("reason", ""))
+
+
+def _release(body: dict[str, Any]) -> str:
+    champion = (body.get("champion") or {}).get("version")
+    text = f"{body['state']}: champion {champion}"
+    if body.get("challenger"):
+        text += f", challenger {body['challenger']['version']}"
+        text += f" at {body['share']:.0%} (step {body['step']} of {len(body['steps'])})" if body["step"] else ""
+    return f"{text}; {body['reason']}"

@@ -1,0 +1,35 @@
+"""``retrain rollback``: drop the version being released, or return to the champion before."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from retrain.commands.output import Json, say, show_json
+from retrain.commands.place import actor, follow, open_ledger, open_site
+
+
+def rollback(
+    name: Annotated[str, typer.Argument(help="The pipeline.")],
+    to: Annotated[int | None, typer.Option(help="Return to this version, which must have served before.")] = None,
+    reason: Annotated[str, typer.Option(help="Why; the ledger keeps it.")] = "rolled back by hand",
+    json: Json = False,
+) -> None:
+    """Drop the version being released; if none is, return to the champion before. Takes effect within a second."""
+    from retrain.override import roll_back
+    from retrain.release import Release
+
+    site = open_site()
+    ledger = open_ledger(name, site)
+    before = ledger.release()
+    entry = roll_back(ledger, to=to, actor=actor(), reason=reason)
+    release = Release.model_validate(entry.body)
+    left = before.challenger or before.champion
+    if json:
+        show_json({"pipeline": name, "entry": entry.number, "at": entry.at, "release": entry.body})
+    else:
+        champion = release.champion.version if release.champion else None
+        dropped = f"version {left.version} is dropped; " if left else ""
+        say(f"{name}: {dropped}version {champion} answers everything (ledger entry {entry.number}).")
+    follow(ledger, site)

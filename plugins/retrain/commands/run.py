@@ -1,0 +1,136 @@
+"""``retrain run``: one retraining now, in this process."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from retrain.commands.output import Json, console, is_terminal, show_json
+from retrain.commands.place import actor, moment, open_site, open_spec
+from retrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from retrain.artifacts import Request
+    from retrain.retraining import Outcome
+    from retrain.site import Site
+    from retrain.spec import Spec
+
+MARKS = {"success": "✓", "failed": "✗"}
+NEXT = {
+    "promoted": "retrain serve {name}",
+    "vetoed": "mend what the gate names; or overrule it with `retrain bless {name} VERSION --reason …`",
+    "undecided": "bring more data; or decide yourself with `retrain bless {name} VERSION --reason …`",
+}
+
+
+def run(
+    name: Annotated[str, typer.Argument(help="The pipeline.")],
+    data_end: Annotated[
+        str | None,
+        typer.Option(help="Use no rows from this moment on (ISO 8601, UTC, or `now`); after the newest row."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also if the champion is fresh and nothing drifted.")] = False,
+    skip_canary: Annotated[
+        bool, typer.Option("--skip-canary", help="Release at 100 % at once; needs --reason.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Why; the ledger keeps it.")] = None,
+    redeploy: Annotated[int | None, typer.Option(min=1, help="Release this version again, train nothing.")] = None,
+    json: Json = False,
+) -> None:
+    """Retrain once: the same stages in the same order as the Dag, with the same ledger, without a scheduler."""
+    if skip_canary and not (reason or "").strip():
+        raise UsageError("--skip-canary needs a reason.", do="say why with --reason; the ledger keeps it.")
+    site = open_site()
+    spec = open_spec(name, site)
+    request = _request(spec, site, data_end, force, skip_canary, reason, redeploy)
+    outcome = _retrain(spec, request, site, quiet=json)
+    if json:
+        show_json(
+            {
+                "pipeline": name,
+                "run": request.run,
+                "data_end": request.data_end,
+                "decision": outcome.decision,
+                "headline": outcome.headline,
+                "stages": outcome.report.stages,
+                "exit_status": outcome.exit_status,
+            }
+        )
+    else:
+        typer.echo(outcome.headline)
+        if outcome.decision in NEXT:
+            typer.echo(f"Next: {NEXT[outcome.decision].format(name=name)}")
+    raise typer.Exit(outcome.exit_status)
+
+
+def _request(
+    spec: Spec,
+    site: Site,
+    end: str | None,
+    force: bool,
+    skip_canary: bool,
+    reason: str | None,
+    redeploy: int | None,
+) -> Request:
+    from retrain.artifacts import Request, now
+    from retrain.data_end import data_end
+
+    began = now()
+    return Request(
+        data_end=moment(end, "--data-end") if end is not None else data_end(spec, site.settings) or began,
+        run=f"cli__{began:%Y-%m-%dT%H:%M:%S}-{uuid.uuid4().hex[:4]}",
+        trigger="cli",
+        actor=actor(),
+        force=force,
+        skip_canary=skip_canary,
+        reason=reason,
+        redeploy=redeploy,
+    )
+
+
+def _retrain(spec: Spec, request: Request, site: Site, *, quiet: bool) -> Outcome:
+    from retrain.retraining import retrain
+
+    if not quiet:
+        typer.echo(f"{spec.name}: data until {request.data_end:%Y-%m-%d %H:%M} UTC, run {request.run}")
+    with _progress(quiet) as lines:
+        return retrain(spec, request, site, on_stage=lines.tell)
+
+
+class _Lines:
+    """One line a stage: its seconds and what came of it; while it works, a moving line on a terminal.
+
+    :param say: prints a line.
+    :param status: the moving line, where there is one.
+    """
+
+    def __init__(self, say: Callable[[str], None], status: Status | None = None) -> None:
+        self.say, self.status = say, status
+        self.began: dict[str, float] = {}
+
+    def tell(self, stage: str, state: str, line: str) -> None:
+        began = self.began.setdefault(stage, time.monotonic())
+        if state in MARKS and stage != "report":  # the report's line is said at the very end
+            self.say(f"  {MARKS[state]} {stage:<10} {time.monotonic() - began:6.1f} s  {line}")
+        if self.status is not None:
+            from rich.markup import escape
+
+            self.status.update(escape(f"{stage} {line}" if state in {"running", "waiting"} else ""))
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[_Lines]:
+    if quiet or not is_terminal():
+        yield _Lines(partial(typer.echo, err=quiet))
+        return
+    terminal = console()
+    with terminal.status("") as status:  # lines and the moving line by one console, or they overwrite each other
+        yield _Lines(partial(terminal.print, markup=False), status)

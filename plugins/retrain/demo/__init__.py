@@ -1,0 +1,1 @@
+"""The demo: real flights out of New York, and the faults a retraining meets in practice."""

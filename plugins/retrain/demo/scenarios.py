@@ -1,0 +1,388 @@
+"""The six scenarios. Each changes an input, asks for a retraining, and looks from outside at what the product did.
+
+The inputs are those any user has: the month files, the pipeline's ``features.py``, the live requests, the command
+line. What was changed is put back afterwards.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+from retrain.artifacts import Rehearsal, Validation, Verdict
+from retrain.demo import data, faults
+from retrain.demo.airflow import looks
+from retrain.demo.data import LiveRequest
+from retrain.demo.retraining import RATE, Live, Retraining, retrain
+from retrain.demo.stack import PIPELINE, Stack, StackError
+from retrain.demo.traffic import Traffic
+from retrain.demo.view import Step, View
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+APRIL, MAY, JUNE = (datetime(data.YEAR, month, 1, tzinfo=UTC) for month in (4, 5, 6))
+HOLDOUT_BEGINS = datetime(data.YEAR, 5, 18, tzinfo=UTC)
+ASKED = 40
+
+
+class Findings:
+    """What is seen of a step, one by one. Only if everything is as expected, the step is."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+        self.missed: list[str] = []
+
+    def see(self, as_expected: bool, told: str) -> None:
+        """Take down something worth telling."""
+        (self.seen if as_expected else self.missed).append(told)
+
+    def require(self, as_expected: bool, otherwise: str) -> None:
+        """Take down something that is worth telling only if it is not as expected."""
+        if not as_expected:
+            self.missed.append(otherwise)
+
+    @property
+    def as_expected(self) -> bool:
+        """Was everything as expected?"""
+        return bool(self.seen) and not self.missed
+
+    def __str__(self) -> str:
+        return "; ".join(self.seen) if self.as_expected else "NOT AS EXPECTED: " + "; ".join(self.missed)
+
+
+@dataclass
+class Demo:
+    """What every scenario is given.
+
+    :param steps: what came of each step so far.
+    """
+
+    stack: Stack
+    view: View
+    steps: list[Step] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, scenario: str, name: str, expected: str) -> Iterator[Findings]:
+        """One step: takes down what is found, how long it took, and what went wrong.
+
+        An error is a finding too: the story goes on, and the log keeps the traceback.
+        """
+        findings, began = Findings(), time.monotonic()
+        try:
+            yield findings
+        except Exception as error:
+            findings.require(False, f"{type(error).__name__}: {error}")
+            with (self.stack.home / "logs" / "demo.log").open("a") as log:
+                traceback.print_exc(file=log)
+        step = Step(scenario, name, expected, str(findings), findings.as_expected, time.monotonic() - began)
+        self.steps.append(step)
+        self.view.step(step)
+
+    def retrain(self, data_end: datetime, live: Live | None = None) -> Retraining:
+        """One retraining on the real Dag."""
+        return retrain(self.stack, self.view, data_end, live=live)
+
+    @property
+    def versions(self) -> int:
+        """How many versions were ever trained."""
+        return len(self.stack.site.ledger(PIPELINE).versions())
+
+    @property
+    def fallbacks(self) -> int:
+        """How many requests the challenger failed on and the champion answered, as the gateway's metrics say."""
+        text = httpx.get(f"{self.stack.gateway_url}/metrics", timeout=10, trust_env=False).text
+        found = re.search(rf'^retrain_fallbacks_total{{pipeline="{PIPELINE}"}} ([0-9.e+]+)', text, re.MULTILINE)
+        return int(float(found[1])) if found else 0
+
+    @property
+    def champion(self) -> int | None:
+        """Who serves, as the ledger says."""
+        served = self.stack.site.ledger(PIPELINE).champion()
+        return served.version if served else None
+
+    def answering(self, version: int, *, patience: float = 10) -> bool:
+        """Does the gateway answer real requests, all of them, by this version?"""
+        return any(self.ask() == {version: ASKED} for _ in looks(patience))
+
+    def ask(self) -> Counter[int]:
+        """Ask about some flights of July and count who answers; -1 stands for an error."""
+        versions: Counter[int] = Counter()
+        with httpx.Client(base_url=self.stack.gateway_url, timeout=10, trust_env=False) as client:
+            for request in live(7)[:ASKED]:
+                answer = client.post("/invocations", json={"dataframe_records": [request.payload]})
+                versions[int(answer.headers["X-Retrain-Version"]) if answer.is_success else -1] += 1
+        return versions
+
+    @contextmanager
+    def changed_months(self, months: Sequence[int], change: Callable[[DataFrame], DataFrame]) -> Iterator[None]:
+        """Month files with a fault in them; afterwards the true ones are back."""
+        try:
+            for month in months:
+                data.write_frame(change(data.month_frame(month)), self.stack.months / data.month_name(month))
+            yield
+        finally:
+            data.write_months(self.stack.months, months)
+
+    @contextmanager
+    def changed_features(self, change: Callable[[str], str]) -> Iterator[None]:
+        """A new version of the pipeline's feature file; afterwards the old one is back."""
+        file = self.stack.pipeline / "features.py"
+        text = file.read_text()
+        try:
+            file.write_text(change(text))
+            yield
+        finally:
+            file.write_text(text)
+
+
+def live(month: int) -> list[LiveRequest]:
+    """A month's flights as live traffic."""
+    return list(data.live_requests(data.month_frame(month)))
+
+
+# -- 1 ---------------------------------------------------------------------------------------------------------
+
+
+def first_model(demo: Demo) -> None:
+    data.write_months(demo.stack.months, (1, 2, 3))
+    with demo.step("first-model", "first model", "blessed without a champion; serves everybody") as found:
+        run = demo.retrain(APRIL)
+        verdict = run.artifact(Verdict)
+        blessed = verdict is not None and verdict.outcome == "blessed" and verdict.champion is None
+        found.see(blessed, f"version {run.version} {_outcome(verdict)}")
+        unapplied = _gates(verdict, "not applied")
+        found.see({"change", "suspicious"} <= set(unapplied), f"gates not applied: {', '.join(unapplied) or 'none'}")
+        found.require(run.version == 1, f"it is version {run.version}")
+        _require_answers(found, demo, run.version)
+        _require_green(found, run)
+
+
+# -- 2 ---------------------------------------------------------------------------------------------------------
+
+
+def retraining(demo: Demo) -> None:
+    data.write_months(demo.stack.months, (4,))
+    with demo.step("retraining", "retraining", "blessed against the champion, tried live, promoted") as found:
+        run = demo.retrain(MAY, Live(live(5)))
+        verdict, rehearsal = run.artifact(Verdict), run.artifact(Rehearsal)
+        found.see(_outcome(verdict) == "blessed", f"version {run.version} {_outcome(verdict)}")
+        found.require(rehearsal is not None and rehearsal.passed, "its rehearsal did not pass")
+        went = [release.state for _, release in run.releases]
+        found.require(went[:1] == ["shadowing"], "it was not shadowed")
+        shares = [f"{release.share:.0%}" for _, release in run.releases if release.state == "ramping"]
+        shown = f"canary {', '.join(shares) or 'without a share'} in {run.trial_seconds:.0f} s"
+        found.see(went[-1:] == ["promoted"], shown)
+        _see_requests(found, run)
+        _require_answers(found, demo, run.version)
+        _require_green(found, run)
+
+
+# -- 3 ---------------------------------------------------------------------------------------------------------
+
+
+def bad_data(demo: Demo) -> None:
+    for name, change in (
+        ("delays in seconds", faults.delays_in_seconds),
+        ("carrier vanished", faults.carrier_vanished),
+        ("rows duplicated", faults.duplicated_rows),
+    ):
+        demo.view.say(faults.STORIES[change.__name__])
+        expected = "validation stops the run; the champion still serves"
+        with demo.changed_months((5,), change), demo.step("bad-data", name, expected) as found:
+            champion, versions = demo.champion, demo.versions
+            run = demo.retrain(JUNE)
+            validation = run.artifact(Validation)
+            stopped = run.state == "failed" and run.states.get("data.validate") == "failed"
+            found.see(stopped, _broken(validation))
+            rows, reasons = _quarantine(demo, validation)
+            found.see(rows > 0 and reasons == rows, f"{rows:,} rows in quarantine")
+            found.require(demo.versions == versions, "something was trained")
+            _require_answers(found, demo, champion)
+
+
+def _broken(validation: Validation | None) -> str:
+    """The worst broken expectation, and how many more there are."""
+    if validation is None:
+        return "something else: no validation was made"
+    broken = [result for result in validation.results if not result.success]
+    if not broken:
+        return "something else: every expectation is met"
+    worst = max(broken, key=lambda result: result.unexpected_rows)
+    name = worst.expectation.removeprefix("expect_").removeprefix("column_").removeprefix("values_to_")
+    return f"{worst.column or ''} {name}".strip() + (f" and {len(broken) - 1} more" if len(broken) > 1 else "")
+
+
+def _quarantine(demo: Demo, validation: Validation | None) -> tuple[int, int]:
+    """How many rows lie in quarantine, and how many of them say why."""
+    import pandas as pd
+
+    if validation is None or validation.quarantine is None:
+        return 0, 0
+    rows = pd.read_parquet(demo.stack.site.store.fetch(validation.quarantine.path))
+    return len(rows), int(rows["_reason"].fillna("").astype(str).str.len().gt(0).sum())
+
+
+# -- 4 ---------------------------------------------------------------------------------------------------------
+
+
+def bad_model(demo: Demo) -> None:
+    for name, story, change, gates in (
+        ("labels shuffled", "shuffled_labels", _shuffled, {"baseline", "change"}),
+        ("label leaked", "leaked_outcome", faults.leaked_outcome, {"suspicious"}),
+    ):
+        demo.view.say(faults.STORIES[story])
+        expected = f"vetoed by the {' or '.join(sorted(gates))} gate; the champion still serves"
+        with demo.changed_months((1, 2, 3, 4, 5), change), demo.step("bad-model", name, expected) as found:
+            champion = demo.champion
+            run = demo.retrain(JUNE)
+            verdict = run.artifact(Verdict)
+            failed = _gates(verdict, "failed")
+            by_name = _outcome(verdict) == "vetoed" and bool(gates & set(failed))
+            found.see(by_name, f"version {run.version} {_outcome(verdict)} by {', '.join(failed) or 'no gate'}")
+            found.require(not run.releases, "it was released")
+            _require_answers(found, demo, champion)
+            _require_green(found, run)
+
+
+def _shuffled(frame: DataFrame) -> DataFrame:
+    return faults.shuffled_labels(frame, HOLDOUT_BEGINS)
+
+
+# -- 5 ---------------------------------------------------------------------------------------------------------
+
+
+def bad_release(demo: Demo) -> None:
+    data.write_months(demo.stack.months, (5,))
+    june = live(6)
+    raising = Live(june, once_live=list(faults.live_without_tailnum(june)))
+    wrong = Live(list(faults.live_changed_feed(june)))
+    for name, features, requests, fault, metric in (
+        ("raises on 5%", faults.features_assuming_tailnum, raising, faults.live_without_tailnum, "errors"),
+        ("one carrier wrong", faults.features_of_the_moment, wrong, faults.live_changed_feed, "loss"),
+    ):
+        demo.view.say(f"{faults.STORIES[features.__name__]} {faults.STORIES[fault.__name__]}")
+        expected = "blessed; rolled back by its canary; no caller gets an error"
+        with demo.changed_features(features), demo.step("bad-release", name, expected) as found:
+            champion, fallbacks = demo.champion, demo.fallbacks
+            run = demo.retrain(JUNE, requests)
+            verdict = run.artifact(Verdict)
+            found.require(_outcome(verdict) == "blessed", f"version {run.version} {_outcome(verdict)}")
+            last = run.releases[-1][1] if run.releases else None
+            harmed = last is not None and last.state == "rolled_back" and f"harm is shown: {metric}" in last.reason
+            why = metric if harmed else last.reason if last else "never released"
+            found.see(harmed, f"version {run.version} rolled back on {why} after {run.trial_seconds:.0f} s")
+            _see_requests(found, run)
+            rescued = demo.fallbacks - fallbacks
+            if metric == "errors":
+                found.see(rescued > 0, f"{rescued} by fallback")
+            _require_answers(found, demo, champion)
+
+
+# -- 6 ---------------------------------------------------------------------------------------------------------
+
+
+def rollback(demo: Demo) -> None:
+    ledger = demo.stack.site.ledger(PIPELINE)
+    expected = "the version before answers within a second; no request fails"
+    with demo.step("rollback", "rollback by hand", expected) as found:
+        old = demo.champion
+        demo.view.doing("retrain rollback")
+        with Traffic(demo.stack.gateway_url, live(6), name="rollback", rate=RATE) as traffic:
+            _await(lambda: len(traffic.answers) > RATE, "the gateway did not answer the live traffic")
+            typed = time.time()
+            done = _retrain_command(demo.stack, "rollback", PIPELINE, "--reason", "the demo returns by hand")
+            demo.view.line("said", "retrain rollback", done, time.time() - typed)
+            _await(lambda: traffic.answers[-1].version not in {None, old}, "the old version still answers")
+            time.sleep(1)
+        ledger.poll()
+        new, written = demo.champion, next(ledger.of_kind("release")).at.timestamp()
+        last = max(answer.at for answer in traffic.answers if answer.version == old)
+        found.see(new is not None and new != old, f"version {old} → {new}")
+        took = (
+            f"its last answer {last - typed:.2f} s after the command, {last - written:.2f} s after the ledger's entry"
+        )
+        found.see(last - written < 1, took)
+        found.see(traffic.tally.failed == 0, f"{traffic.tally.failed} of {len(traffic.answers):,} requests failed")
+
+
+def _retrain_command(stack: Stack, *arguments: str) -> str:
+    """Run ``retrain …`` as a user would, and return what it says."""
+    command = [str(Path(sys.executable).with_name("retrain")), *arguments]
+    done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        raise StackError(f"`retrain {' '.join(arguments)}` failed with status {done.returncode}: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+def _await(is_so: Callable[[], bool], otherwise: str, *, patience: float = 20) -> None:
+    if not any(is_so() for _ in looks(patience)):
+        raise StackError(f"{otherwise} within {patience:g} s.")
+
+
+# -- what several of them look at ------------------------------------------------------------------------------
+
+
+def _require_green(found: Findings, run: Retraining) -> None:
+    failed = [task for task, state in run.states.items() if state == "failed"]
+    found.require(run.state == "success", f"the Dag run is {run.state} at {', '.join(failed) or 'no task'}")
+
+
+def _see_requests(found: Findings, run: Retraining) -> None:
+    """Did every caller get an answer?"""
+    tally = run.tally
+    if tally is None:
+        found.require(False, "there was no live traffic")
+        return
+    asked = tally.answered + tally.failed
+    why = f" ({run.first_error})" if run.first_error else ""
+    found.see(tally.answered > 0 and tally.failed == 0, f"{tally.failed} of {asked:,} requests failed{why}")
+
+
+def _require_answers(found: Findings, demo: Demo, version: int | None) -> None:
+    """Is this version the champion, and does the gateway answer everything by it?"""
+    found.require(demo.champion == version, f"the champion is version {demo.champion}")
+    found.require(version is not None and demo.answering(version), f"version {version} does not answer everything")
+
+
+def _outcome(verdict: Verdict | None) -> str:
+    return verdict.outcome if verdict else "not judged"
+
+
+def _gates(verdict: Verdict | None, outcome: str) -> list[str]:
+    return [gate.gate for gate in verdict.gates if gate.outcome == outcome] if verdict else []
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A part of the demo.
+
+    :param needs: the scenarios that must have gone well before.
+    """
+
+    name: str
+    title: str
+    play: Callable[[Demo], None]
+    needs: tuple[str, ...] = ()
+
+
+SCENARIOS = (
+    Scenario("first-model", "First model: January to March, and no champion yet", first_model),
+    Scenario("retraining", "Retraining: April has arrived", retraining, ("first-model",)),
+    Scenario("bad-data", "Bad data: May arrives with a fault", bad_data, ("first-model",)),
+    Scenario("bad-model", "Bad model: the data pass, the model must not", bad_model, ("first-model", "retraining")),
+    Scenario("bad-release", "Bad release: sound offline, wrong in service", bad_release, ("first-model", "retraining")),
+    Scenario("rollback", "Rollback by hand", rollback, ("first-model", "retraining")),
+)

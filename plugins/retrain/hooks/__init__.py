@@ -1,0 +1,1 @@
+"""Where Airflow's tasks find the store, the ledgers and MLflow."""

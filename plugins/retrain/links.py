@@ -1,0 +1,69 @@
+"""Links from a task to what it found: its evidence, its MLflow run, the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+from airflow.sdk import BaseOperatorLink, conf
+
+PREFIX = "/retrain"
+
+
+@attrs.define
+class EvidenceLink(BaseOperatorLink):
+    """To the page that shows what a task handed on: the validation, the verdict, the report …
+
+    :param name: what the button says.
+    """
+
+    name: str = attrs.field(default="Evidence")
+
+    @property
+    def xcom_key(self) -> str:
+        """Where Airflow keeps the link."""
+        return "retrain_link_evidence"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The page of this task instance."""
+        return page(ti_key)
+
+
+@attrs.define
+class LedgerLink(BaseOperatorLink):
+    """To the ledger of the pipeline this task belongs to."""
+
+    name: str = attrs.field(default="Ledger")
+
+    @property
+    def xcom_key(self) -> str:
+        """Where Airflow keeps the link."""
+        return "retrain_link_ledger"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The ledger, with this run's entries marked."""
+        return f"{page(ti_key)}/ledger"
+
+
+@attrs.define
+class MlflowRunLink(BaseOperatorLink):
+    """To the training's run in MLflow's own UI."""
+
+    name: str = attrs.field(default="MLflow run")
+
+    @property
+    def xcom_key(self) -> str:
+        """Where Airflow keeps the link."""
+        return "retrain_link_mlflow"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """The run's page; empty if MLflow has no address, or nothing was trained."""
+        return str(getattr(operator, "mlflow_run", ""))
+
+
+def page(ti_key: Any) -> str:
+    """The address of a task instance's evidence page, below Airflow's own address."""
+    base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
+    parts = ("dags", ti_key.dag_id, "runs", ti_key.run_id, "tasks", ti_key.task_id)
+    return base + PREFIX + "".join(f"/{quote(part, safe='')}" for part in parts)

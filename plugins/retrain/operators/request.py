@@ -1,0 +1,61 @@
+"""What a Dag run was asked to do: the one place that reads it from Airflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+from retrain.artifacts import Request
+from retrain.errors import UsageError
+
+Trigger = Literal["schedule", "manual", "asset", "backfill", "cli"]
+TRIGGERS: dict[str, Trigger] = {"scheduled": "schedule", "backfill": "backfill", "asset_triggered": "asset"}
+
+
+def request_of(context: Mapping[str, Any], pipeline: str) -> Request:
+    """The request of a Dag run. The same run always gives the same request, however often it is asked.
+
+    :param context: Airflow's task context.
+    :param pipeline: whose retraining it is.
+    :raises UsageError: the trigger form was filled in wrongly.
+    """
+    run, params = context["dag_run"], context["params"]
+    values = {name: params.get(name) for name in ("data_end", "force", "skip_canary", "reason", "redeploy")}
+    if values["skip_canary"] and not str(values["reason"] or "").strip():
+        raise UsageError(
+            f"Run {run.run_id} of '{pipeline}' asks to skip the canary and gives no reason.",
+            do="trigger it again with a `reason`; the ledger keeps it.",
+        )
+    trigger = TRIGGERS.get(str(getattr(run.run_type, "value", run.run_type)), "manual")
+    return Request(
+        data_end=_data_end(run, values["data_end"]),
+        run=run.run_id if run.dag_id == pipeline else f"{run.dag_id}.{run.run_id}",
+        trigger=trigger,
+        actor=f"airflow:{run.triggering_user_name or trigger}",
+        force=bool(values["force"]),
+        skip_canary=bool(values["skip_canary"]),
+        reason=values["reason"] or None,
+        redeploy=values["redeploy"],
+    )
+
+
+def _data_end(run: Any, asked: str | None) -> datetime:
+    """The form's value, or the newest that an asset event names, or the end of the run's interval."""
+    if asked:
+        return _moment(asked, "the trigger form's data_end")
+    named = [str(event.extra["data_end"]) for event in run.consumed_asset_events if "data_end" in (event.extra or {})]
+    if named:
+        return max(_moment(value, "an asset event's data_end") for value in named)
+    end: datetime = run.data_interval_end or run.run_after
+    return end
+
+
+def _moment(text: str, what: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{what} is not a moment: {text!r}.", do="write it as 2013-04-01T00:00:00Z.") from None
+    if moment.tzinfo is None:
+        raise UsageError(f"{what} has no time zone: {text!r}.", do="add one, e.g. 2013-04-01T00:00:00Z.")
+    return moment

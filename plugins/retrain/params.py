@@ -1,0 +1,41 @@
+"""The trigger form: what a human may ask of a retraining."""
+
+from __future__ import annotations
+
+from airflow.sdk import Param
+
+
+def trigger_form() -> dict[str, Param]:
+    """The Params of a retraining, typed and described. A Dag of your own passes them as ``params``."""
+    return {
+        "data_end": Param(
+            None,
+            type=["null", "string"],
+            format="date-time",
+            title="Data end",
+            description="Rows at or after this moment are not used. Empty: the end of the run's interval, or what "
+            "the asset event names.",
+        ),
+        "force": Param(
+            False,
+            type="boolean",
+            title="Force",
+            description="Retrain although the champion is fresh and nothing has drifted.",
+        ),
+        "skip_canary": Param(
+            False,
+            type="boolean",
+            title="Skip the canary",
+            description="Release to everybody at once. Needs a reason, which the ledger keeps.",
+        ),
+        "reason": Param(
+            None, type=["null", "string"], maxLength=500, title="Reason", description="Why; kept in the ledger."
+        ),
+        "redeploy": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Release a version again",
+            description="Train nothing; rehearse and release this blessed version.",
+        ),
+    }

@@ -1,0 +1,1 @@
+"""``retrain init``: a whole pipeline folder out of one file of data."""

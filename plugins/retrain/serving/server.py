@@ -1,0 +1,107 @@
+"""Runs the gateway as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import uvicorn
+
+from retrain.errors import GatewayError
+from retrain.serving.gateway import Gateway
+from retrain.serving.options import Options
+from retrain.settings import Settings
+from retrain.site import Site
+
+DRAIN_SECONDS = 30
+"""How long requests under way may take once the gateway is told to stop."""
+
+SWITCH_SECONDS = 0.001
+"""How long a model's thread may hold Python's lock while the event loop waits for it; Python's default is 5 ms."""
+
+PR_SET_PDEATHSIG = 1
+
+log = logging.getLogger(__name__)
+
+
+def serve(
+    settings: Settings,
+    names: Sequence[str] = (),
+    host: str = "127.0.0.1",
+    port: int = 8600,
+    *,
+    options: Options | None = None,
+) -> None:
+    """Serve pipelines until SIGTERM or SIGINT; then finish what is under way, ship the log and return.
+
+    :param names: the pipelines; empty for all in ``settings.pipelines``.
+    :param port: 0 for a free one. The address is printed as ``listening on http://host:port``.
+    :raises GatewayError: if the port is taken.
+    :raises UsageError: if there is no such pipeline.
+    """
+    gateway = Gateway(Site(settings), tuple(names), options or Options.load())
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        gateway.app(),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=75,
+        backlog=2048,
+    )
+    sys.setswitchinterval(SWITCH_SECONDS)
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    print(f"listening on {address}", flush=True)  # noqa: T201
+    log.info("Serving %s at %s.", ", ".join(gateway.pipelines), address)
+    _Server(config).run(sockets=[listener])
+    log.info("Stopped.")
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which by itself would end the process with the signal it was stopped by, not with status 0."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise GatewayError(
+            f"The gateway cannot listen: {error.strerror or error}.",
+            where=f"{host}:{port}",
+            do="stop what listens there, or choose another port with --port.",
+        ) from None
+    return listener
+
+
+def die_with(parent: int) -> None:
+    """End this process, however busy it is, when the process that started it ends (Linux only).
+
+    :param parent: that process; if it is gone already, this one ends now.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,70 @@
+"""The challenger becomes the champion."""
+
+from __future__ import annotations
+
+from retrain import aliases
+from retrain import release as machine
+from retrain.artifacts import Candidate, Request
+from retrain.errors import ReleaseError
+from retrain.ledger import Ledger
+from retrain.release import Release
+from retrain.site import Site
+from retrain.spec import Spec
+from retrain.stages import trial as trials
+
+
+def promote(spec: Spec, request: Request, candidate: Candidate, site: Site) -> Release:
+    """Make the candidate the champion, once, if everything the ledger must hold for that is there.
+
+    Blessed, approved where asked, fresh, rehearsed; and a passed canary, unless there was no champion to compare with
+    or the canary is skipped with a reason. Doing it again changes nothing. MLflow's aliases follow, if MLflow is up.
+
+    :raises ReleaseError: something is missing, or the version was rolled back meanwhile.
+    """
+    ledger = site.ledger(spec.name)
+    release = trials.settle(ledger, lambda head: _promote(spec, request, candidate, ledger, head))
+    aliases.mirror(ledger, site.settings)
+    return release
+
+
+def _promote(spec: Spec, request: Request, candidate: Candidate, ledger: Ledger, head: int) -> Release:
+    version = candidate.version
+    standing = ledger.release()
+    if trials.serves(standing, version):
+        return standing
+    served = trials.releasable(spec, request, ledger, version)
+    reason = _allowed(request, ledger, version)
+    head = trials.drop_other(ledger, version, request=request, after=head)
+    promoted = machine.promote(ledger.release(), served, reason=reason)
+    trials.write(ledger, promoted, actor=request.actor, run=request.run, after=head)
+    return promoted
+
+
+def _allowed(request: Request, ledger: Ledger, version: int) -> str:
+    """Why this version may be promoted now. Raises ReleaseError if it may not."""
+    trial = trials.of_run(ledger, request, version)
+    if trial is not None and trial.ending is not None:
+        raise _refused(
+            version, f"its release has ended: {trial.ending.release.reason}", "start a new run to try again."
+        )
+    if _promoted_before(ledger, request, version):
+        raise _refused(version, "this run promoted it once and it was replaced since", "start a new run to try again.")
+    if trial is not None and trial.current.release.state == "paused":
+        raise _refused(version, f"it is paused: {trial.current.release.reason}", "resume it, or roll it back.")
+    if ledger.champion() is None:
+        return f"version {version} is the first champion"
+    if request.skip_canary:
+        return trials.require_reason(request)
+    passed = trials.passed(ledger, trial) if trial is not None else None
+    if passed is not None:
+        return f"the canary passed: {passed.body['reason']}"
+    raise _refused(version, "its canary has not passed", "run the canary to its end first, or skip it with a reason.")
+
+
+def _promoted_before(ledger: Ledger, request: Request, version: int) -> bool:
+    mine = (entry for entry in ledger.run_entries(request.run) if entry.kind == "release")
+    return any(trials.serves(Release.model_validate(entry.body), version) for entry in mine)
+
+
+def _refused(version: int, why: str, do: str) -> ReleaseError:
+    return ReleaseError(f"Version {version} cannot be promoted: {why}.", do=do)

@@ -1,0 +1,192 @@
+"""What came of a run: one headline, and one table of its stages. Always written, whatever happened."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from retrain.artifacts import Ref, Report, Request, Validation, identity
+from retrain.errors import ObjectMissing
+from retrain.ledger import Entry, Ledger
+from retrain.release import Release
+from retrain.site import Site
+from retrain.spec import Spec
+from retrain.stages import trial as trials
+from retrain.stages.trial import Trial
+
+Outcome = Literal[
+    "promoted",
+    "rolled back",
+    "paused",
+    "being released",
+    "rehearsal failed",
+    "stale",
+    "rejected",
+    "awaiting approval",
+    "vetoed",
+    "undecided",
+    "fresh enough",
+    "bad data",
+    "failed",
+    "unfinished",
+]
+STAGES = (
+    *("collect", "validate", "drift", "features", "train", "evaluate", "bless", "approve", "freshness"),
+    *("rehearse", "shadow", "canary", "promote", "roll_back"),
+)
+
+
+def report(spec: Spec, request: Request, site: Site, states: dict[str, str]) -> Report:
+    """Say what came of a run, from what it wrote into the ledger.
+
+    :param states: stage → how its task ended (``success``, ``failed``, ``skipped`` …); Airflow's task ids are
+        understood too.
+    """
+    ledger = site.ledger(spec.name)
+    entries = ledger.run_entries(request.run)
+    ended = {name.rpartition(".")[2]: state for name, state in states.items()}
+    outcome, why = _outcome(spec, request, site, ledger, entries, ended)
+    headline = f"{spec.name}: {why}"
+    said = [entry.number for entry in entries if entry.body.get("stage") != "report"]
+    key = identity("report", run=request.run, states=ended, entries=said, why=why)
+
+    def make() -> Report:
+        return Report(
+            key=key,
+            pipeline=spec.name,
+            run=request.run,
+            outcome=outcome,
+            headline=headline,
+            markdown=_markdown(request, headline, entries, ended),
+            stages=ended,
+        )
+
+    made = site.once(Report, spec.name, key, make)
+    ledger.record_stage("report", made, request)
+    return made
+
+
+def _outcome(
+    spec: Spec, request: Request, site: Site, ledger: Ledger, entries: list[Entry], states: dict[str, str]
+) -> tuple[Outcome, str]:
+    """The outcome and its sentence: the furthest decision this run came to."""
+    version = _version(request, entries)
+    trial = trials.of_run(ledger, request, version) if version is not None else None
+    failed = [stage for stage in STAGES if states.get(stage) == "failed"]
+    if version is not None:
+        released = _released(ledger, entries, trial, version)
+        if released is not None and released[0] == "being released" and failed:
+            return "failed", f"failed at {', '.join(failed)}, and {released[1]}"
+        if released is not None:
+            return released
+        judged = _judged(spec, entries, states, version)
+        if judged is not None:
+            return judged
+    fresh = _newest(entries, "fresh")
+    if fresh is not None:
+        return "fresh enough", f"fresh enough: {fresh.body['reason']}"
+    validation = _validation(site, entries)
+    if validation is not None and not validation.success:
+        return "bad data", f"bad data: {validation.summary}"
+    if failed:
+        return "failed", f"failed at {', '.join(failed)}"
+    return "unfinished", "the run came to no decision"
+
+
+def _released(ledger: Ledger, entries: list[Entry], trial: Trial | None, version: int) -> tuple[Outcome, str] | None:
+    mine = [Release.model_validate(entry.body) for entry in entries if entry.kind == "release"]
+    promoted = [release for release in mine if trials.serves(release, version) and release.state == "promoted"]
+    if promoted:
+        if not trials.serves(ledger.release(), version):
+            return "rolled back", f"version {version} was promoted and replaced since: {ledger.release().reason}"
+        return "promoted", f"version {version} promoted: {promoted[-1].reason}"
+    if trial is None:
+        serves = trials.serves(ledger.release(), version)
+        return ("promoted", f"version {version} is the champion already") if serves else None
+    if trial.promoted:
+        return "promoted", f"version {version} promoted"
+    if trial.ending is not None:
+        return "rolled back", f"version {version} rolled back: {trial.ending.release.reason}"
+    release = trial.current.release
+    if release.state == "paused":
+        return "paused", f"version {version} paused: {release.reason}"
+    return "being released", f"version {version} is being released: {release.reason}"
+
+
+def _judged(spec: Spec, entries: list[Entry], states: dict[str, str], version: int) -> tuple[Outcome, str] | None:
+    """What stopped this version before its release."""
+    rehearsal, stale = _newest(entries, "rehearsal"), _newest(entries, "stale")
+    approval, verdict = _newest(entries, "approval"), _newest(entries, "verdict")
+    if rehearsal is not None and not rehearsal.body["passed"]:
+        return "rehearsal failed", f"version {version} failed its rehearsal: {rehearsal.body['reason']}"
+    if stale is not None:
+        return "stale", f"version {version} is stale and not released: {stale.body['reason']}"
+    if approval is not None and not approval.body["approved"]:
+        return "rejected", f"version {version} rejected: {approval.body['reason']}"
+    if verdict is None:
+        return None
+    outcome, reason = verdict.body["outcome"], verdict.body["reason"]
+    if outcome == "vetoed":
+        return "vetoed", f"version {version} vetoed: {reason}"
+    if outcome == "undecided":
+        return "undecided", f"version {version} undecided, so not released: {reason}"
+    if spec.bless.approval.required and approval is None and "failed" not in states.values():
+        return "awaiting approval", f"version {version} is blessed and awaits approval"
+    return None
+
+
+def _version(request: Request, entries: list[Entry]) -> int | None:
+    """The version this run is about."""
+    if request.redeploy is not None:
+        return request.redeploy
+    named = (entry.body.get("version") for entry in reversed(entries))
+    return next((int(version) for version in named if isinstance(version, int)), None)
+
+
+def _validation(site: Site, entries: list[Entry]) -> Validation | None:
+    stage = next((e for e in reversed(entries) if e.kind == "stage" and e.body["stage"] == "validate"), None)
+    if stage is None:
+        return None
+    try:
+        return site.read(Validation, Ref.model_validate(stage.body["artifact"]))
+    except ObjectMissing:
+        return None
+
+
+def _newest(entries: list[Entry], kind: str) -> Entry | None:
+    return next((entry for entry in reversed(entries) if entry.kind == kind), None)
+
+
+def _markdown(request: Request, headline: str, entries: list[Entry], states: dict[str, str]) -> str:
+    said = {entry.body["stage"]: entry.body["summary"] for entry in entries if entry.kind == "stage"}
+    shown = [stage for stage in STAGES if stage in states or stage in said]
+    lines = [
+        f"## {_cell(headline)}",
+        "",
+        f"Run `{_cell(request.run)}`, data up to {request.data_end:%d %b %Y %H:%M} UTC, "
+        f"asked by {_cell(request.actor)}.",
+        "",
+        "| stage | ended | what came of it |",
+        "|---|---|---|",
+        *(f"| {s} | {_cell(states.get(s, 'success'))} | {_cell(said.get(s, ''))} |" for s in shown),
+    ]
+    decisions = [entry for entry in entries if entry.kind not in {"stage", "trained"}]
+    if decisions:
+        lines += ["", "| entry | at (UTC) | by | decision |", "|---|---|---|---|"]
+        lines += [f"| {e.number} | {e.at:%d %b %H:%M:%S} | {_cell(e.actor)} | {_cell(_told(e))} |" for e in decisions]
+    return "\n".join(lines) + "\n"
+
+
+def _told(entry: Entry) -> str:
+    body = entry.body
+    if entry.kind == "release":
+        return f"release {body['state'].replace('_', ' ')}: {body['reason']}"
+    if "outcome" in body:
+        return f"{entry.kind} {body['outcome']}: {body.get('reason', '')}"
+    held = body.get("passed", body.get("approved"))
+    word = {True: " yes", False: " no", None: ""}[held]
+    return f"{entry.kind}{word}: {body.get('reason', '')}"
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of its table cell."""
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

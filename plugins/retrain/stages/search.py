@@ -1,0 +1,170 @@
+"""Model selection: which settings to try, fitting them, and how each does on the tuning stretch."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import random
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from retrain.errors import SpecError, TrainingError
+from retrain.spec import FILE, CandidateSpec, Spec
+from retrain.yamlfile import YamlFile
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from retrain.stages.design_matrix import DesignMatrix
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One estimator with one set of parameters.
+
+    :param position: of the candidate in ``train.candidates``.
+    """
+
+    position: int
+    candidate: CandidateSpec
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A trial and its loss on the tuning stretch."""
+
+    trial: Trial
+    loss: float
+
+
+def trials(spec: Spec) -> list[Trial]:
+    """The settings to try, within the budget: the whole grid, or a seeded sample of every candidate's.
+
+    The order is the spec's, so that equal losses are decided alike everywhere.
+    """
+    grids = [list(_grid(position, candidate)) for position, candidate in enumerate(spec.train.candidates)]
+    if sum(map(len, grids)) <= spec.train.budget:
+        return list(itertools.chain.from_iterable(grids))
+    shuffled = [random.Random(f"{spec.train.seed}/{n}").sample(grid, len(grid)) for n, grid in enumerate(grids)]
+    in_turn = [trial for turn in itertools.zip_longest(*shuffled) for trial in turn if trial is not None]
+    chosen = {id(trial) for trial in in_turn[: spec.train.budget]}
+    return [trial for grid in grids for trial in grid if id(trial) in chosen]
+
+
+def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]:
+    """Fit every trial on the rows before the tuning stretch and score it there; the best first.
+
+    :raises TrainingError: if a fit fails, or no trial has a finite loss.
+    """
+    from math import isfinite
+
+    from retrain.stages import metrics
+
+    tried = []
+    for trial in trials(spec):
+        estimator = fit(spec, trial, train)
+        tried.append(Tried(trial, metrics.loss(spec.metric, tuning.target, predict(spec, estimator, tuning))))
+    usable = sorted((t for t in tried if isfinite(t.loss)), key=lambda t: t.loss)  # sorted() keeps ties in order
+    if not usable:
+        raise TrainingError(
+            f"None of the {len(tried)} settings of pipeline '{spec.name}' has a finite {spec.metric} on the "
+            f"{len(tuning):,} rows of the tuning stretch.",
+            where=f"{spec.folder / FILE}, key `train`",
+            do="lengthen train.tuning if it holds one class only; else try other estimators or look for infinities "
+            "among the features.",
+        )
+    return usable + [t for t in tried if not isfinite(t.loss)]
+
+
+def fit(spec: Spec, trial: Trial, rows: DesignMatrix) -> Any:
+    """Fit one trial, on one thread: sums over threads depend on their number, and the model's hash would too."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    estimator = build(spec, trial)
+    try:
+        with threadpool_limits(limits=1), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return estimator.fit(rows.rows, rows.target)
+    except Exception as error:
+        raise _fit_failed(spec, trial, error) from error
+
+
+def predict(spec: Spec, estimator: Any, rows: DesignMatrix) -> np.ndarray:
+    """Probabilities, shape (rows, classes), or numbers, shape (rows,). A class never seen has probability 0."""
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        if spec.task == "regression":
+            return np.asarray(estimator.predict(rows.rows), dtype=np.float64)
+        probabilities = np.zeros((len(rows), len(rows.classes)))
+        probabilities[:, estimator.classes_] = estimator.predict_proba(rows.rows)
+        return probabilities
+
+
+def build(spec: Spec, trial: Trial) -> Any:
+    """The unfitted estimator of a trial; ``scale: true`` puts imputation and standardisation before it.
+
+    :raises SpecError: if it cannot be imported, is no estimator of this task, or has no such parameter.
+    """
+    key = f"train.candidates.{trial.position}"
+    path = trial.candidate.estimator
+    kind = _import(spec, f"{key}.estimator", path)
+    needed = ("fit", "predict", "get_params") if spec.task == "regression" else ("fit", "predict_proba", "get_params")
+    if missing := [name for name in needed if not hasattr(kind, name)]:
+        raise _mistake(
+            spec, f"{key}.estimator", path, f"a scikit-learn estimator for a {spec.task} task; it lacks {missing[0]}()"
+        )
+    try:
+        estimator = kind(**trial.params)
+    except TypeError as error:
+        raise _mistake(spec, f"{key}.params", trial.params, f"parameters that {path} takes ({error})") from None
+    known = estimator.get_params()
+    if known.get("random_state", 0) is None:
+        estimator.set_params(random_state=spec.train.seed)
+    if spec.task != "regression" and not hasattr(estimator, "predict_proba"):
+        raise _mistake(spec, f"{key}.params", trial.params, "parameters with which it gives probabilities")
+    return _scaled(estimator) if trial.candidate.scale else estimator
+
+
+def _scaled(estimator: Any) -> Any:
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    impute = SimpleImputer(keep_empty_features=True)
+    return Pipeline([("impute", impute), ("scale", StandardScaler()), ("estimator", estimator)])
+
+
+def _grid(position: int, candidate: CandidateSpec) -> Iterator[Trial]:
+    names = list(candidate.search)
+    for values in itertools.product(*(candidate.search[name] for name in names)):
+        yield Trial(position, candidate, {**candidate.params, **dict(zip(names, values, strict=True))})
+
+
+def _import(spec: Spec, key: str, path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise _mistake(spec, key, path, f"the import path of an estimator that is installed here ({error})") from None
+
+
+def _mistake(spec: Spec, key: str, value: object, expected: str) -> SpecError:
+    return YamlFile.read(spec.folder / FILE).error(key, value, expected)
+
+
+def _fit_failed(spec: Spec, trial: Trial, error: Exception) -> TrainingError:
+    text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    missing = "contains NaN" in str(error)
+    return TrainingError(
+        f"{trial.candidate.estimator} with {trial.params or 'its defaults'} cannot be fitted for pipeline "
+        f"'{spec.name}': {text}",
+        where=f"{spec.folder / FILE}, key `train.candidates.{trial.position}`",
+        do="set `scale: true`, which also fills missing values, or choose an estimator that takes them."
+        if missing
+        else "correct its parameters, or the features it cannot take.",
+    )

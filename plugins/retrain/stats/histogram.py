@@ -1,0 +1,211 @@
+"""A column as counts in bins: computed once for the reference, then again on the same bins."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+CHUNK = 8_192
+"""Rows compared with all edges at a time: they stay in the cache, and no dot product starts threads."""
+
+MOST_CATEGORIES = 100
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Counts of a column's values in kept bins.
+
+    Numeric: with m `edges`, m + 1 bins: up to and including edges[0], ..., above edges[-1]. The first
+    and the last hold nothing of the reference: they wait for values outside its range.
+    Categorical: with m `categories`, m + 1 bins, the last for every other value.
+    `missing` (None, nan, infinities) is a bin of its own. `sums` are the sums of the values in each
+    numeric bin, `sd` is the standard deviation of the values present; empty and nan for categories.
+    """
+
+    kind: Literal["numeric", "categorical"]
+    edges: tuple[float, ...]
+    categories: tuple[str, ...]
+    counts: tuple[int, ...]
+    missing: int
+    sums: tuple[float, ...]
+    sd: float
+
+    @classmethod
+    def from_values(cls, values: ArrayLike, *, bins: int = 20, categorical: bool | None = None) -> Histogram:
+        """Choose bins from reference values, shape (rows,), and count them.
+
+        Numeric bins hold about equally many values (quantiles; fewer bins where values repeat).
+        Categories beyond the 100 most frequent share the last bin.
+
+        :param bins: numeric bins wanted inside the reference's range.
+        :param categorical: None decides by type: numbers are numeric, all else is categorical.
+        :raises ValueError: for no values, values not one-dimensional, dates, or numeric data that is
+            not numbers.
+        """
+        array = np.asarray(values)
+        if array.ndim != 1 or not len(array):
+            raise ValueError(f"need one-dimensional, non-empty values, got shape {array.shape}")
+        if bins < 1:
+            raise ValueError(f"bins must be at least 1, got {bins!r}")
+        if array.dtype.kind in "mM":
+            raise ValueError("dates have no histogram: derive a number from them first")
+        if categorical if categorical is not None else array.dtype.kind not in "iuf":
+            names, _ = _categories(array)
+            kept = tuple(name for name, _ in names.most_common(MOST_CATEGORIES))
+            return cls("categorical", (), kept, (), 0, (), math.nan).count(array)
+        edges = _quantile_edges(_numbers(array), bins)
+        return cls("numeric", edges, (), (), 0, (), math.nan).count(array)
+
+    def count(self, values: ArrayLike) -> Histogram:
+        """Count other values, shape (rows,), possibly none, in the same bins."""
+        array = np.asarray(values)
+        if self.kind == "categorical":
+            names, missing = _categories(array)
+            held = [names.pop(category, 0) for category in self.categories]
+            counts = (*held, sum(names.values()))
+            return Histogram(self.kind, (), self.categories, counts, missing, (), math.nan)
+        numbers = _numbers(array)
+        present = numbers[np.isfinite(numbers)]
+        filled, sums = _bins(present, self.edges)
+        missing = len(numbers) - len(present)
+        return Histogram(self.kind, self.edges, (), filled, missing, sums, _deviation(present))
+
+    @property
+    def mean(self) -> float:
+        """Mean of the values present; nan where there are none, and for categories."""
+        present = sum(self.counts)
+        return sum(self.sums) / present if self.sums and present else math.nan
+
+    @property
+    def total(self) -> int:
+        """Rows counted, missing ones too."""
+        return sum(self.counts) + self.missing
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers for JSON; nan becomes None."""
+        return {
+            "kind": self.kind,
+            "edges": list(self.edges),
+            "categories": list(self.categories),
+            "counts": list(self.counts),
+            "missing": self.missing,
+            "sums": list(self.sums),
+            "sd": None if math.isnan(self.sd) else self.sd,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Histogram:
+        """Return what to_dict wrote. Raises KeyError where a key is missing, ValueError for no kind."""
+        if data["kind"] not in ("numeric", "categorical"):
+            raise ValueError(f"kind must be numeric or categorical, got {data['kind']!r}")
+        return cls(
+            data["kind"],
+            tuple(float(edge) for edge in data["edges"]),
+            tuple(str(category) for category in data["categories"]),
+            tuple(int(count) for count in data["counts"]),
+            int(data["missing"]),
+            tuple(float(total) for total in data["sums"]),
+            math.nan if data["sd"] is None else float(data["sd"]),
+        )
+
+
+def merge(histograms: Sequence[Histogram]) -> Histogram:
+    """Return the histogram of all rows of several histograms on the same bins.
+
+    :raises ValueError: for none, or for bins that differ.
+    """
+    if not histograms:
+        raise ValueError("no histograms to merge")
+    first = histograms[0]
+    for other in histograms:
+        check_same_bins(first, other)
+    counts = tuple(np.sum([one.counts for one in histograms], axis=0).tolist())
+    sums = tuple(np.sum([one.sums for one in histograms], axis=0).tolist())
+    missing = sum(one.missing for one in histograms)
+    return Histogram(first.kind, first.edges, first.categories, counts, missing, sums, _pooled_sd(histograms))
+
+
+def check_same_bins(one: Histogram, other: Histogram) -> None:
+    """Raise ValueError unless two histograms have the same bins."""
+    if (one.kind, one.edges, one.categories) != (other.kind, other.edges, other.categories):
+        raise ValueError("histograms have different bins: count both on the reference's bins")
+
+
+def _numbers(array: NDArray[Any]) -> NDArray[np.float64]:
+    try:
+        return array.astype(np.float64, copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"numeric histogram of values that are not numbers: {error}") from error
+
+
+def _quantile_edges(numbers: NDArray[np.float64], bins: int) -> tuple[float, ...]:
+    present = numbers[np.isfinite(numbers)]
+    if not len(present):
+        return (0.0,)
+    inner = np.unique(np.quantile(present, np.linspace(0.0, 1.0, bins + 1), method="inverted_cdf"))
+    below = math.nextafter(float(inner[0]), -math.inf)
+    return (below, *inner.tolist())
+
+
+def _deviation(present: NDArray[np.float64]) -> float:
+    """Return the standard deviation; that of a constant is exactly 0, whatever rounding does."""
+    if not len(present):
+        return math.nan
+    return 0.0 if present.min() == present.max() else float(present.std())
+
+
+def _pooled_sd(histograms: Sequence[Histogram]) -> float:
+    held = [one for one in histograms if one.sums and sum(one.counts)]
+    if not held:
+        return math.nan
+    rows = np.array([sum(one.counts) for one in held], dtype=np.float64)
+    means = np.array([one.mean for one in held])
+    within = np.array([one.sd for one in held]) ** 2
+    between = (means - np.average(means, weights=rows)) ** 2
+    return math.sqrt(float(np.average(within + between, weights=rows)))
+
+
+def _bins(present: NDArray[np.float64], edges: tuple[float, ...]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Return the count and the sum of the values in each bin.
+
+    One vectorised comparison an edge: several times as fast as np.searchsorted for 20 edges.
+    """
+    counts = np.zeros(len(edges) + 1, dtype=np.int64)
+    sums = np.zeros(len(edges) + 1)
+    for start in range(0, len(present), CHUNK):
+        chunk = present[start : start + CHUNK]
+        for i, edge in enumerate(edges):
+            at_most = chunk <= edge
+            counts[i] += np.count_nonzero(at_most)
+            sums[i] += at_most @ chunk
+        counts[-1] += len(chunk)
+        sums[-1] += chunk.sum()
+    return tuple(np.diff(counts, prepend=0).tolist()), tuple(np.diff(sums, prepend=0.0).tolist())
+
+
+def _categories(array: NDArray[Any]) -> tuple[Counter[str], int]:
+    """Return how often each value's name occurs, and how many values are missing."""
+    names: Counter[str] = Counter()
+    missing = 0
+    for value, count in Counter(array.tolist()).items():
+        if _is_missing(value):
+            missing += count
+        else:
+            names[str(value)] += count
+    return names, missing
+
+
+def _is_missing(value: object) -> bool:
+    """None, nan, and pandas' NA and NaT, which are not equal to themselves or cannot say."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except (TypeError, ValueError):
+        return True

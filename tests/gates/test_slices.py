@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+from typing import Any
+
+from retrain.gates.slices import slices
+
+SLICES = {"slices": {"columns": ["carrier"], "margin": 0.02}}
+
+
+def test_a_slice_that_is_shown_to_be_worse_is_named(
+    make_scorecard: Any, make_slice: Any, make_candidate: Any, rules: Any
+) -> None:
+    card = make_scorecard(
+        slices=(
+            make_slice("AA", (0.0, -0.01, 0.01)),
+            make_slice("UA", (0.05, 0.03, 0.07)),
+            make_slice("DL", (0.05, 0.01, 0.09)),  # worse as measured, not shown
+        ),
+        left_out=("carrier=HA (12 rows)",),
+    )
+    result = slices(card, make_candidate(), rules(**SLICES))
+    assert result.outcome == "failed"
+    assert "worse on 1 of 3 slices: carrier=UA" in result.reason
+    assert "carrier=HA (12 rows)" in result.reason
+    assert "DL" not in result.reason
+    assert result.evidence["left_out"] == ["carrier=HA (12 rows)"]
+
+
+def test_slices_that_hold_pass_and_small_ones_are_still_named(
+    make_scorecard: Any, make_slice: Any, make_candidate: Any, rules: Any
+) -> None:
+    card = make_scorecard(slices=(make_slice("AA", (0.0, -0.01, 0.01)),), left_out=("carrier=HA (12 rows)",))
+    result = slices(card, make_candidate(), rules(**SLICES))
+    assert result.outcome == "passed"
+    assert "carrier=HA (12 rows)" in result.reason
+
+
+def test_a_slice_without_its_score_fails(make_scorecard: Any, make_slice: Any, make_candidate: Any, rules: Any) -> None:
+    for lost in ("challenger", "champion", "difference_lower"):
+        card = make_scorecard(slices=(make_slice("AA", (0.0, -0.01, 0.01), **{lost: None}),))
+        result = slices(card, make_candidate(), rules(**SLICES))
+        assert result.outcome == "failed"
+        assert "carrier=AA" in result.reason
+
+
+def test_when_it_is_not_applied_it_says_why(
+    make_scorecard: Any, make_slice: Any, make_candidate: Any, rules: Any
+) -> None:
+    def said(**card: Any) -> str:
+        result = slices(make_scorecard(**card), make_candidate(), rules(**(SLICES if card else {})))
+        assert result.outcome == "not applied"
+        return result.reason
+
+    assert "no champion" in said(champion=None)
+    assert "carrier=HA (12 rows)" in said(left_out=("carrier=HA (12 rows)",))
+    assert "no slices are asked for" in said()

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from retrain.gates.value import value
+
+
+@pytest.mark.parametrize(
+    ("limits", "outcome"),
+    [
+        ({}, "not applied"),
+        ({"upper": 0.25}, "passed"),
+        ({"upper": 0.205}, "undecided"),
+        ({"upper": 0.18}, "failed"),
+        ({"lower": 0.15}, "passed"),
+        ({"lower": 0.195}, "undecided"),
+        ({"lower": 0.22}, "failed"),
+        ({"lower": 0.15, "upper": 0.25}, "passed"),
+        ({"lower": 0.15, "upper": 0.18}, "failed"),
+    ],
+)
+def test_the_bound_decides_not_the_point(
+    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any, limits: Any, outcome: str
+) -> None:
+    result = value(make_scorecard(make_score()), make_candidate(), rules(**limits))
+    assert result.outcome == outcome
+    for limit in limits.values():
+        assert f"{limit:g}" in result.reason
+
+
+def test_it_fails_closed(make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any) -> None:
+    for card in (
+        make_scorecard(),
+        make_scorecard(make_score(challenger=None, challenger_lower=None, challenger_upper=None)),
+        make_scorecard(make_score(challenger_upper=None)),
+    ):
+        assert value(card, make_candidate(), rules(upper=0.9)).outcome == "failed"

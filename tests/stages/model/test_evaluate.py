@@ -1,0 +1,245 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from retrain.artifacts import Scorecard
+from retrain.errors import ModelError, ModelTampered, SpecError
+from retrain.frames import load_frame
+from retrain.stages import evaluate as stage
+from retrain.stages import metrics
+from retrain.stages.evaluate import evaluate
+
+
+def test_without_a_champion_there_are_scores_baselines_and_bounds(workshop: Any, make_rows: Any) -> None:
+    candidate, scorecard, _ = workshop.judge(make_rows())
+    assert [score.metric for score in scorecard.scores] == ["brier", "log_loss", "roc_auc", "average_precision"]
+    assert scorecard.champion is None
+    assert set(scorecard.baselines) == {"majority", "one_feature"}
+    for score in scorecard.scores:
+        assert score.challenger_lower < score.challenger < score.challenger_upper
+        assert score.champion is None
+        assert score.difference is None
+    majority = scorecard.baselines["majority"]
+    assert majority.champion == pytest.approx(0.25, abs=0.01)
+    assert majority.difference == pytest.approx(majority.challenger - majority.champion)
+    assert scorecard.finite
+    assert scorecard.blocks == "days"
+    assert scorecard.holdout_days == 11
+    run = mlflow.MlflowClient(workshop.site.settings.mlflow_tracking_uri).get_run(candidate.run_id)
+    assert run.data.metrics["holdout_brier"] == scorecard.scores[0].challenger
+
+
+def test_slices_are_by_column_and_small_ones_are_left_out_by_name(workshop: Any, make_rows: Any) -> None:
+    workshop.write(bless={"slices": {"columns": ["colour"], "min_rows": 100, "hour_bands": True}})
+    _, scorecard, _ = workshop.judge(make_rows())
+    judged = {(one.column, one.value): one.score.rows for one in scorecard.slices}
+    assert set(judged) == {
+        ("colour", "green"),
+        ("colour", "red"),
+        *(("hour_band", band) for band in ("night 0-6", "morning 6-12", "afternoon 12-18", "evening 18-24")),
+    }
+    (left_out,) = scorecard.left_out
+    assert left_out.startswith("colour=blue (")
+    small = int(left_out.partition("(")[2].split()[0])
+    assert small + judged["colour", "green"] + judged["colour", "red"] == scorecard.holdout_rows
+
+
+def test_hour_bands_are_local(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    frame = frame[frame["at"].dt.hour == 3].reset_index(drop=True)  # three at night, evening in New York
+    workshop.write(
+        bless={"slices": {"hour_bands": True, "min_rows": 10}},
+        source={"timezone": "America/New_York"},
+        train={"candidates": [{"estimator": "sklearn.dummy.DummyClassifier"}]},
+    )
+    candidate, made = workshop.train(frame)
+    scorecard = evaluate(workshop.spec, workshop.request(), candidate, made, workshop.site)
+    assert [one.value for one in scorecard.slices] == ["evening 18-24"]
+
+
+def test_a_missing_value_is_a_slice_of_its_own(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    frame.loc[::3, "colour"] = None
+    _, scorecard, _ = workshop.judge(frame)
+    assert "missing" in {one.value for one in scorecard.slices}
+
+
+def test_a_slice_of_one_class_is_left_out_of_a_ranking_metric_by_name(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    frame = frame[(frame["colour"] != "green") | frame["late"]].reset_index(drop=True)
+    workshop.write(bless={"metric": "roc_auc", "slices": {"columns": ["colour"], "min_rows": 50}})
+    _, scorecard, _ = workshop.judge(frame)
+    assert [one.value for one in scorecard.slices] == ["red"]
+    assert any("green" in name and "one class" in name for name in scorecard.left_out)
+
+
+def test_an_unknown_slice_column_is_named(workshop: Any, make_rows: Any) -> None:
+    workshop.write(bless={"slices": {"columns": ["color"]}})
+    with pytest.raises(SpecError, match="an input: x, colour, leak") as caught:
+        workshop.judge(make_rows())
+    assert caught.value.key == "bless.slices.columns.0"
+
+
+def test_the_champion_answers_with_its_own_features_code(with_champion: Any, make_rows: Any) -> None:
+    workshop = with_champion
+    code = (workshop.folder / "features.py").read_text()
+    (workshop.folder / "features.py").write_text(
+        code.replace('frame["x"].astype(float)', 'frame["x"].astype(float) * 0')
+    )
+    _, scorecard, verdict = workshop.judge(make_rows(seed=1), "run-1")
+    assert scorecard.champion == 1
+    brier = scorecard.score("brier")
+    assert brier.champion == pytest.approx(0.17, abs=0.02)  # it still sees x
+    assert brier.challenger > 0.22  # the challenger does not
+    assert brier.difference == pytest.approx(brier.challenger - brier.champion)
+    assert verdict.outcome == "vetoed"
+
+
+def test_the_champion_is_asked_on_rows_that_lack_a_column_it_knew(with_champion: Any, make_rows: Any) -> None:
+    workshop = with_champion
+    workshop.write(source={"inputs": ["x", "colour"]})
+    (workshop.folder / "features.py").write_text(
+        "def build(frame):\n    return frame[['x']].assign(red=(frame['colour'] == 'red').astype(float))\n"
+    )
+    _, scorecard, _ = workshop.judge(make_rows(seed=1), "run-1")
+    assert scorecard.score("brier").champion is not None
+
+
+def test_held_out_rows_and_answers_are_kept(with_champion: Any, make_rows: Any) -> None:
+    workshop = with_champion
+    _, scorecard, _ = workshop.judge(make_rows(seed=1), "run-1")
+    table = load_frame(workshop.site, scorecard.predictions)
+    assert list(table) == ["time", "label", "challenger", "champion"]
+    assert len(table) == scorecard.holdout_rows
+    brier = ((table["challenger"] - table["label"]) ** 2).mean()
+    assert brier == pytest.approx(scorecard.score("brier").challenger)
+
+
+@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(b"evil"), lambda file: file.unlink()])
+def test_a_champion_that_was_tampered_with_is_an_error(with_champion: Any, make_rows: Any, damage: Any) -> None:
+    workshop = with_champion
+    candidate, made = workshop.train(make_rows(seed=1))
+    path = workshop.site.ledger(workshop.spec.name).champion().model.path
+    damage(workshop.site.store.root / path / "data" / "estimator.pkl")
+    for cached in (workshop.site.settings.home / "models").glob("*/data/estimator.pkl"):
+        cached.unlink()
+    with pytest.raises(ModelTampered, match="champion of pipeline 'judged', version 1"):
+        evaluate(workshop.spec, workshop.request(), candidate, made, workshop.site)
+
+
+def test_a_champion_of_another_task_is_an_error(with_champion: Any, make_rows: Any) -> None:
+    workshop = with_champion
+    frame = make_rows(seed=1)
+    frame["late"] = frame["x"]
+    ridge = {"estimator": "sklearn.linear_model.Ridge", "scale": True}
+    workshop.write(task="regression", train={"candidates": [ridge]})
+    with pytest.raises(ModelError, match="trained for a binary task"):
+        workshop.judge(frame, "run-1")
+
+
+def test_an_infinite_feature_is_named(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    code = (workshop.folder / "features.py").read_text()
+    code = code.replace('frame["leak"].astype(float)', '(1.0 / frame["leak"].astype(float).clip(lower=0))')
+    (workshop.folder / "features.py").write_text(code)
+    workshop.write(train={"candidates": [{"estimator": "sklearn.dummy.DummyClassifier"}]})
+    candidate, made = workshop.train(frame)
+    found = stage._unstable(
+        stage.read_design_matrix(workshop.spec, made, made.train, workshop.site),
+        stage.read_design_matrix(workshop.spec, made, made.holdout, workshop.site),
+        stage.Contest(np.zeros(1), np.array([0.5]), None, np.zeros(1)),
+    )
+    assert found == ("feature leak",)
+    assert candidate.finite
+
+
+def test_a_short_holdout_is_bounded_by_shorter_blocks_and_says_so(workshop: Any, make_rows: Any) -> None:
+    workshop.write(train={"holdout": "2d", "tuning": "2d"})
+    candidate, made = workshop.train(make_rows())
+    scorecard = evaluate(workshop.spec, workshop.request(), candidate, made, workshop.site)
+    assert scorecard.blocks == "stretches of 6 hours"
+    assert scorecard.scores[0].challenger_upper is not None
+
+
+def test_the_same_scorecard_is_found_again_and_another_champion_makes_another(
+    with_champion: Any, make_rows: Any
+) -> None:
+    workshop = with_champion
+    candidate, made = workshop.train(make_rows(seed=1))
+    request = workshop.request()
+    first = evaluate(workshop.spec, request, candidate, made, workshop.site)
+    assert evaluate(workshop.spec, request, candidate, made, workshop.fresh_site()) == first
+    assert Scorecard.from_bytes(first.to_bytes()) == first
+    other, _ = workshop.train(make_rows(seed=2), "run-2")
+    workshop.promote(other)
+    again = evaluate(workshop.spec, workshop.request("run-3"), candidate, made, workshop.site)
+    assert again.key != first.key
+    assert again.champion == other.version
+
+
+# -- bounds and metrics ----------------------------------------------------------------------------------------
+
+
+def test_bounds_cover_what_they_claim_with_two_weeks_of_days_that_hang_together(workshop: Any) -> None:
+    random = np.random.default_rng(0)
+    spec = workshop.write(bless={"replicates": 200})
+    days = np.repeat(np.arange(14), 30)
+    missed = 0
+    for _ in range(300):
+        losses = random.normal(size=14)[days] + random.normal(size=len(days))
+        _, lower, _ = stage._bounds(spec, lambda w, losses=losses: float(w @ losses / w.sum()), days, 0.95)
+        missed += lower > 0.0
+    assert missed / 300 < 0.08
+
+
+def test_metrics_are_scikit_learns() -> None:
+    from sklearn import metrics as reference
+
+    random = np.random.default_rng(3)
+    target = random.integers(0, 2, 500)
+    p = np.round(np.clip(target * 0.3 + random.random(500) * 0.7, 0.01, 0.99), 1)  # with ties
+    scores, weights = np.column_stack([1 - p, p]), random.integers(0, 4, 500).astype(float)
+
+    def mine(name: str) -> float:
+        return metrics.statistic(name, target, scores)(weights)
+
+    assert mine("brier") == pytest.approx(reference.brier_score_loss(target, p, sample_weight=weights))
+    assert mine("log_loss") == pytest.approx(reference.log_loss(target, p, sample_weight=weights))
+    assert mine("roc_auc") == pytest.approx(reference.roc_auc_score(target, p, sample_weight=weights))
+    assert mine("average_precision") == pytest.approx(
+        reference.average_precision_score(target, p, sample_weight=weights)
+    )
+    truth, guess = random.normal(size=500), random.normal(size=500)
+    assert metrics.point("mae", truth, guess) == pytest.approx(reference.mean_absolute_error(truth, guess))
+    assert metrics.point("rmse", truth, guess) == pytest.approx(reference.root_mean_squared_error(truth, guess))
+    three = random.dirichlet([1, 1, 1], size=500)
+    kinds = random.integers(0, 3, 500)
+    assert metrics.point("accuracy", kinds, three) == pytest.approx(
+        reference.accuracy_score(kinds, three.argmax(axis=1))
+    )
+    assert metrics.point("log_loss", kinds, three) == pytest.approx(reference.log_loss(kinds, three))
+
+
+def test_what_cannot_be_computed_is_not_a_number() -> None:
+    one_class = np.ones(5, dtype=int)
+    scores = np.full((5, 2), 0.5)
+    assert np.isnan(metrics.point("roc_auc", one_class, scores))
+    assert np.isnan(metrics.point("average_precision", 0 * one_class, scores))
+    assert np.isnan(metrics.point("brier", one_class, scores * np.nan))
+    assert np.isnan(metrics.point("brier", one_class[:0], scores[:0]))
+
+
+def test_blocks_are_as_long_as_the_rows_allow() -> None:
+    def blocks(span: timedelta) -> str:
+        return stage._blocks(pd.Series(pd.date_range("2020-01-01", periods=200, freq=span / 200, tz="UTC")))[0]
+
+    assert blocks(timedelta(days=10)) == "days"
+    assert blocks(timedelta(days=2)) == "stretches of 6 hours"
+    assert blocks(timedelta(hours=8)) == "hours"
+    assert blocks(timedelta(hours=1)) == "rows"

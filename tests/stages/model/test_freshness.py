@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from retrain import artifacts
+from retrain.artifacts import Drift, Ref
+from retrain.stages import freshness as stage
+from retrain.stages.freshness import fresh_enough, freshness
+
+
+@pytest.fixture
+def candidate(with_champion: Any) -> Any:
+    """The champion's own candidate."""
+    ledger = with_champion.site.ledger(with_champion.spec.name)
+    return with_champion.site.read(artifacts.Candidate, ledger.version(1).candidate)
+
+
+def request_for(workshop: Any, candidate: Any, later: timedelta = timedelta(0), **keys: Any) -> Any:
+    return workshop.request("run-9", candidate.data_end + later, **keys)
+
+
+def drift_of(workshop: Any, drifted: bool) -> Drift:
+    ref = Ref(kind="snapshot", key="s", pipeline=workshop.spec.name)
+    return Drift(
+        key="d", pipeline=workshop.spec.name, snapshot=ref, reference=ref, champion=1, columns=(), drifted=drifted
+    )
+
+
+def test_what_was_just_made_is_fresh(with_champion: Any, candidate: Any) -> None:
+    request = request_for(with_champion, candidate)
+    result = freshness(with_champion.spec, request, candidate, with_champion.site)
+    assert result.fresh
+    assert [age.subject for age in result.ages] == [
+        "model", "data", "collect", "validate", "features", "train", "evaluate", "bless",
+    ]  # fmt: skip
+    again = freshness(with_champion.spec, request, candidate, with_champion.fresh_site())
+    assert again == result
+    ledger = with_champion.site.ledger(with_champion.spec.name)
+    assert len([e for e in ledger.of_kind("stage") if e.body["stage"] == "freshness"]) == 1
+    assert not list(ledger.of_kind("stale"))
+
+
+def test_an_old_model_is_stale_in_event_time(with_champion: Any, candidate: Any) -> None:
+    request = request_for(with_champion, candidate, timedelta(days=31))
+    result = freshness(with_champion.spec, request, candidate, with_champion.site)
+    assert not result.fresh
+    assert "the model's data ended 31 days before the data asked for, at most 30 days allowed" in result.reason
+    freshness(with_champion.spec, request, candidate, with_champion.fresh_site())
+    (entry,) = with_champion.site.ledger(with_champion.spec.name).of_kind("stale")
+    assert entry.body == {"version": 1, "reason": result.reason}
+
+
+def test_rows_that_end_long_before_the_window_are_stale(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    end = frame["at"].max().to_pydatetime() + timedelta(days=8)
+    candidate, _, _ = workshop.judge(frame, end=end)
+    result = freshness(workshop.spec, workshop.request(end=end), candidate, workshop.site)
+    assert [age.subject for age in result.ages if age.stale] == ["data"]
+
+
+def test_stage_results_grow_old_by_the_clock_even_within_a_run(
+    with_champion: Any, candidate: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = request_for(with_champion, candidate)
+    assert freshness(with_champion.spec, request, candidate, with_champion.site).fresh
+    monkeypatch.setattr(stage, "now", lambda: artifacts.now() + timedelta(days=8))
+    result = freshness(with_champion.spec, request, candidate, with_champion.site)
+    assert not result.fresh
+    assert {age.subject for age in result.ages if age.stale} == set(stage.STAGES)
+    patient = with_champion.write(staleness={"stages": dict.fromkeys(stage.STAGES, "9d")})
+    assert freshness(patient, request, candidate, with_champion.site).fresh
+
+
+def test_a_scheduled_run_ends_early_while_the_champion_is_fresh(with_champion: Any, candidate: Any) -> None:
+    workshop, calm = with_champion, drift_of(with_champion, False)
+    scheduled = request_for(workshop, candidate, timedelta(days=7), trigger="schedule")
+    reason = fresh_enough(workshop.spec, scheduled, calm, workshop.site)
+    assert reason
+    assert "version 1, is fresh" in reason
+    fresh_enough(workshop.spec, scheduled, calm, workshop.fresh_site())
+    (entry,) = workshop.site.ledger(workshop.spec.name).of_kind("fresh")
+    assert entry.body == {"reason": reason, "champion": 1}
+
+
+def test_it_goes_on_for_a_reason(with_champion: Any, candidate: Any, workshop: Any) -> None:
+    champion, calm = with_champion, drift_of(with_champion, False)
+
+    def goes_on(later: int = 7, drift: Drift = calm, trigger: str = "schedule", **keys: Any) -> bool:
+        request = request_for(champion, candidate, timedelta(days=later), trigger=trigger, **keys)
+        return fresh_enough(champion.spec, request, drift, champion.site) is None
+
+    assert not goes_on()
+    assert goes_on(later=31)
+    assert goes_on(drift=drift_of(champion, True))
+    assert goes_on(trigger="manual")
+    assert goes_on(trigger="asset")
+    assert goes_on(force=True)
+    first = workshop.request(trigger="schedule")
+    assert fresh_enough(workshop.spec, first, drift_of(workshop, False), workshop.site) is None

@@ -1,0 +1,201 @@
+"""The whole thing in a real Airflow: scheduler, Dag processor, triggerer, API server, worker processes."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from retrain.demo.airflow import looks
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+
+HERE = Path(__file__).parent
+DISCOVER = '''"""All pipelines of a folder as Airflow Dags."""
+from retrain.dag import discover
+globals().update(discover(PIPELINES))
+'''
+
+
+@pytest.fixture(scope="module")
+def place(open_place: Any) -> Any:
+    """An Airflow in which the first model has been released."""
+    found = open_place()
+    found.first = found.trigger()
+    found.first_state = found.finish(found.first)
+    return found
+
+
+def wait_for(place: Any, run_id: str, stage: str, state: str, *, patience: float = 120) -> None:
+    states: dict[str, str] = {}
+    for _ in looks(patience, pause=0.3):
+        states = place.states(run_id)
+        if states.get(stage) == state:
+            return
+    raise AssertionError(f"{stage} did not become {state}: {states}")
+
+
+def challenger(place: Any, seed: int, **form: Any) -> str:
+    """Start a run that trains another model, and wait until its shadow is under way."""
+    from_now = place.airflow.home.parent / "site" / "data"
+    __import__("visits").write_visits(from_now, seed=seed)
+    run_id: str = place.trigger(**form)
+    wait_for(place, run_id, "shadow", "deferred")
+    return run_id
+
+
+def to_the_canary(place: Any, run_id: str) -> None:
+    place.serve(40)
+    wait_for(place, run_id, "canary", "deferred")
+
+
+def test_the_first_model_is_released_and_every_task_says_what_came_of_it(place: Any) -> None:
+    state, tasks = place.first_state
+    assert state == "success"
+    assert tasks.pop("roll_back") == "skipped"
+    assert set(tasks.values()) == {"success"}
+    assert place.ledger.champion().version == 1
+
+    found = place.airflow.tasks("visits", place.first)
+    notes = {task_id: task["note"] for task_id, task in found.items() if task["state"] == "success"}
+    assert all(notes.values()), notes
+    assert "version 1 blessed" in notes["verdict.bless"]
+    assert "promoted" in place.airflow.run("visits", place.first)["note"]
+
+
+def test_the_links_lead_to_the_evidence(place: Any) -> None:
+    path = f"/dags/visits/dagRuns/{place.first}/taskInstances"
+    verdict = place.airflow.call("GET", f"{path}/verdict.bless/links")["extra_links"]["Verdict"]
+    validation = place.airflow.call("GET", f"{path}/data.validate/links")["extra_links"]["Validation"]
+    ledger = place.airflow.call("GET", f"{path}/report/links")["extra_links"]["Ledger"]
+    viewer = {"Authorization": f"Bearer {place.airflow.token('viewer')}"}
+    for address, shown in ((verdict, "baseline"), (validation, "pages"), (ledger, "is the first champion")):
+        assert httpx.get(address).status_code == 401
+        answer = httpx.get(address, headers=viewer)
+        assert answer.status_code == 200
+        assert shown in answer.text
+
+
+def test_a_challenger_is_shadowed_ramped_and_promoted_without_holding_a_worker(place: Any) -> None:
+    run_id = challenger(place, seed=1)
+    assert place.ledger.release().state == "shadowing"
+    to_the_canary(place, run_id)
+    place.serve(80)
+    state, tasks = place.finish(run_id)
+    assert (state, tasks["promote"], tasks["roll_back"]) == ("success", "success", "skipped")
+    assert place.ledger.champion().version == 2
+
+
+def test_a_canary_goes_on_after_the_death_of_triggerer_and_scheduler(place: Any) -> None:
+    run_id = challenger(place, seed=2)
+    to_the_canary(place, run_id)
+    numbers = place.ledger.head
+    for component in ("triggerer", "scheduler"):
+        place.airflow.kill_component(component)
+    place.serve(40, seed=1)
+    for component in ("triggerer", "scheduler"):
+        place.airflow.start_component(component)
+    place.serve(40, seed=2)
+    state, tasks = place.finish(run_id)
+    assert (state, tasks["promote"]) == ("success", "success")
+    added = [entry for entry in place.ledger.entries()[numbers:] if entry.kind == "release"]
+    assert [entry.body["state"] for entry in added] == ["promoted"], "it went on from the ledger, not from the start"
+
+
+def test_a_challenger_that_fails_in_service_is_rolled_back(place: Any) -> None:
+    champion = place.ledger.champion().version
+    run_id = challenger(place, seed=3)
+    to_the_canary(place, run_id)
+    place.serve(300, failing=0.9)
+    state, tasks = place.finish(run_id)
+    assert (state, tasks["promote"], tasks["roll_back"]) == ("success", "skipped", "success")
+    assert place.ledger.release().state == "rolled_back"
+    assert place.ledger.champion().version == champion
+    assert "rolled back" in place.airflow.run("visits", run_id)["note"]
+
+
+def test_a_canary_marked_failed_by_hand_is_rolled_back_by_the_report(place: Any) -> None:
+    run_id = challenger(place, seed=4)
+    to_the_canary(place, run_id)
+    path = f"/dags/visits/dagRuns/{run_id}/taskInstances/release.canary"
+    place.airflow.call("PATCH", path, json={"new_state": "failed"})
+    state, tasks = place.finish(run_id)
+    assert (state, tasks["canary"], tasks["report"]) == ("failed", "failed", "success")
+    assert place.ledger.release().state == "rolled_back"
+    assert "nobody watches" in place.ledger.release().reason
+
+
+def test_an_older_version_is_released_again(place: Any) -> None:
+    run_id = place.trigger(redeploy=1, skip_canary=True, reason="the new one is too slow")
+    state, tasks = place.finish(run_id)
+    assert state == "success"
+    assert tasks["train"] == tasks["bless"] == "skipped"
+    assert tasks["rehearse"] == tasks["promote"] == "success"
+    assert place.ledger.champion().version == 1
+    assert "too slow" in place.ledger.release().reason
+
+
+def test_skipping_the_canary_without_a_reason_fails_at_once(place: Any) -> None:
+    head = place.ledger.head
+    state, tasks = place.finish(place.trigger(skip_canary=True))
+    assert (state, tasks["collect"], tasks["report"]) == ("failed", "failed", "failed")
+    assert place.ledger.head == head
+
+
+def test_bad_data_makes_a_red_run_with_a_report(place: Any) -> None:
+    run_id = place.trigger(__import__("visits").END - timedelta(days=3650))
+    state, tasks = place.finish(run_id)
+    assert (state, tasks["collect"], tasks["train"], tasks["report"]) == (
+        "failed",
+        "failed",
+        "upstream_failed",
+        "success",
+    )
+    note = place.airflow.tasks("visits", run_id)["data.collect"]
+    assert "What to do:" in note["note"]
+    assert note["try_number"] == 1, "what cannot help is not tried again"
+
+
+def test_a_broken_pipeline_shows_its_mistake_and_spares_the_others(open_place: Any, tmp_path: Path) -> None:
+    pipelines = tmp_path / "pipelines"
+    shutil.copytree(HERE / "pipelines" / "visits", pipelines / "visits")
+    shutil.copytree(HERE / "pipelines" / "visits", pipelines / "broken")
+    text = (pipelines / "broken" / "pipeline.yaml").read_text().replace("name: visits", "name: broken")
+    (pipelines / "broken" / "pipeline.yaml").write_text(f"{text}\ncanry: 1\n")
+    other = open_place(DISCOVER, pipelines=pipelines)
+
+    error = None
+    for _ in looks(60, pause=0.5):
+        error = next(iter(other.airflow.import_errors()), None)
+        if error:
+            break
+    assert error is not None
+    assert error["filename"] == str(pipelines / "broken" / "pipeline.yaml")
+    for part in ("line", "`canry`", "did you mean `canary`"):
+        assert part in error["stack_trace"]
+    dag = other.airflow.await_dag("visits")
+    assert (dag["is_stale"], dag["has_import_errors"]) == (False, False)
+
+    (pipelines / "broken" / "pipeline.yaml").write_text(text)
+    other.airflow.await_dag("broken")
+
+
+def test_nothing_is_left_running(open_place: Any, tmp_path: Path) -> None:
+    other = open_place()
+    before = psutil.Process().children(recursive=True)
+    assert any("scheduler" in " ".join(process.cmdline()) for process in before)
+    other.airflow.stop()
+    home = str(other.airflow.home)
+    left = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("AIRFLOW_HOME") == home:
+                left.append(process.cmdline())
+        except psutil.Error:
+            continue
+    assert left == []

@@ -1,0 +1,395 @@
+"""The command line: what it prints, where, and the status it leaves with."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retrain import cli
+from retrain import release as machine
+from retrain.artifacts import ModelRef, Ref, Report, Request, canonical, now
+from retrain.ledger import Entry, Ledger
+from retrain.release import Served
+from retrain.settings import Settings
+from retrain.site import Site
+
+HEAVY = ("pandas", "numpy", "sklearn", "mlflow", "airflow", "great_expectations", "pyarrow", "boto3", "scipy")
+SPEC = """\
+name: p
+task: binary
+schedule: "0 6 * * *"
+source: {files: "*.csv", timestamp: at, label: late}
+train: {candidates: [{estimator: sklearn.dummy.DummyClassifier}]}
+"""
+
+
+@dataclass
+class Result:
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Typed = Callable[..., Result]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The command line's own place; `p` is its pipeline."""
+    monkeypatch.setenv("RETRAIN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("RETRAIN_PIPELINES", str(tmp_path / "pipelines"))
+    monkeypatch.delenv("RETRAIN_DEBUG", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "pipelines" / "p").mkdir(parents=True)
+    (tmp_path / "pipelines" / "p" / "pipeline.yaml").write_text(SPEC)
+    return Settings.load()
+
+
+@pytest.fixture
+def typed(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Type a command."""
+
+    def type_in(*arguments: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["retrain", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = left.value.code
+        return Result(code if isinstance(code, int) else 0, out, err)
+
+    return type_in
+
+
+@pytest.fixture
+def ledger(settings: Settings) -> Ledger:
+    """Version 1 was champion, version 2 is; 3 was vetoed."""
+    ledger = Site(settings).ledger("p")
+    for number, outcome in ((1, "blessed"), (2, "blessed"), (3, "vetoed")):
+        trained(ledger, number, outcome)
+        if outcome == "blessed":
+            release = machine.promote(ledger.release(), served(number), reason=f"version {number} is better")
+            ledger.append("release", release, actor="airflow:schedule", run=f"run-{number}", after=ledger.head)
+    return ledger
+
+
+def served(number: int) -> Served:
+    return Served(version=number, model=ModelRef(digest=f"{number:064x}", path=f"p/models/{number}", files={}))
+
+
+def trained(ledger: Ledger, number: int, outcome: str) -> None:
+    body = {
+        "version": number,
+        "candidate": Ref(kind="candidate", key=f"c{number}", pipeline="p").model_dump(),
+        "model": served(number).model.model_dump(),
+        "data_end": f"2013-0{number}-01T00:00:00Z",
+        "snapshot": Ref(kind="snapshot", key="s", pipeline="p").model_dump(),
+        "run_id": "r",
+    }
+    ledger.append("trained", body, actor="airflow:schedule", run=f"run-{number}")
+    verdict = {"version": number, "outcome": outcome, "reason": "change gate", "verdict": None, "by": "gates"}
+    ledger.append("verdict", verdict, actor="airflow:schedule", run=f"run-{number}")
+
+
+def champion(settings: Settings) -> int:
+    found = Site(settings).ledger("p").champion()
+    assert found is not None
+    return found.version
+
+
+# -- the frame ---------------------------------------------------------------------------------------------------
+
+
+def test_version_and_help(typed: Typed) -> None:
+    assert typed("--version").out.startswith("retrain 0.")
+    shown = typed("--help")
+    assert shown.status == 0
+    commands = {"init", "check", "run", "status", "bless", "veto", "rollback", "ledger", "serve", "demo", "schema"}
+    assert commands <= set(shown.out.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [["fly"], ["rollback"], ["rollback", "p", "--to", "two"], ["bless", "p", "1"], ["init", "x"]]
+)
+def test_wrong_use_leaves_with_2(typed: Typed, arguments: list[str]) -> None:
+    result = typed(*arguments)
+    assert result.status == 2
+    assert result.out == ""
+    assert result.err
+
+
+def test_an_error_of_ours_says_what_where_and_what_to_do_without_a_traceback(typed: Typed) -> None:
+    result = typed("status", "pp")
+    assert result.status == 2
+    assert "There is no pipeline 'pp'." in result.err
+    assert "where: " in result.err
+    assert "did you mean `p`?" in result.err
+    assert "Traceback" not in result.err
+
+
+def test_an_unexpected_error_is_short_and_says_how_to_see_more(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrain.commands.status.pipelines", lambda _: 1 / 0)
+    result = typed("status")
+    assert result.status == 3
+    assert "ZeroDivisionError" in result.err
+    assert "RETRAIN_DEBUG=1" in result.err
+    assert "Traceback" not in result.err
+    monkeypatch.setenv("RETRAIN_DEBUG", "1")
+    assert "Traceback" in typed("status").err
+
+
+def test_every_mistake_of_a_spec_is_printed(typed: Typed, settings: Settings) -> None:
+    file = settings.pipelines / "p" / "pipeline.yaml"
+    file.write_text(SPEC.replace("binary", "ranking") + "colour: red\n")
+    result = typed("run", "p")
+    assert result.status == 2
+    assert f"{file}, line 2, key `task`" in result.err
+    assert f"{file}, line 6, key `colour`" in result.err
+
+
+@pytest.mark.parametrize("name", ["../p", "", ".", "a/b"])
+def test_a_name_that_leaves_the_folder_is_refused(typed: Typed, name: str) -> None:
+    for command in ("status", "check", "rollback", "ledger", "run"):
+        assert typed(command, name).status == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["rollback", "p"], ["ledger", "p"], ["veto", "p", "1", "--reason", "x"]]
+)
+def test_it_starts_light(settings: Settings, ledger: Ledger, arguments: list[str]) -> None:
+    """A rollback is typed in a hurry: nothing that takes seconds to import may be in its way."""
+    code = (
+        "import sys, json, retrain.cli as cli\n"
+        f"sys.argv = ['retrain', *{arguments!r}]\n"
+        "try: cli.main()\n"
+        f"finally: print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]), file=sys.stderr)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(run.stderr.splitlines()[-1]) == []
+
+
+# -- rollback, bless, veto ---------------------------------------------------------------------------------------
+
+
+def test_rollback_returns_to_the_champion_before(typed: Typed, settings: Settings, ledger: Ledger) -> None:
+    result = typed("rollback", "p")
+    assert result.status == 0
+    assert "version 2 is dropped; version 1 answers everything" in result.out
+    assert champion(settings) == 1
+
+
+def test_rollback_works_without_the_pipelines_folder_and_with_a_broken_spec(
+    typed: Typed, settings: Settings, ledger: Ledger
+) -> None:
+    file = settings.pipelines / "p" / "pipeline.yaml"
+    file.write_text("task: [")
+    assert typed("rollback", "p").status == 0
+    file.unlink()
+    assert typed("rollback", "p", "--to", "2", "--reason", "it was not the model", "--json").json["release"][
+        "reason"
+    ] == ("it was not the model")
+    assert champion(settings) == 2
+
+
+def test_rollback_that_the_ledger_does_not_allow(typed: Typed, ledger: Ledger) -> None:
+    result = typed("rollback", "p", "--to", "3")
+    assert result.status == 2
+    assert "never been the champion" in result.err
+
+
+def test_a_broken_ledger_stops_everything_and_is_named(typed: Typed, settings: Settings, ledger: Ledger) -> None:
+    file = Path(settings.store) / "p" / "ledger" / "00000002.json"
+    entry = json.loads(file.read_bytes())
+    file.write_bytes(canonical({**entry, "body": {**entry["body"], "outcome": "blessed!"}}))
+    for command in (["rollback", "p"], ["ledger", "p", "--verify"], ["status", "p"]):
+        result = typed(*command)
+        assert result.status == 3
+        assert "broken at entry 3" in result.err, "the altered entry is not the one the next one names"
+
+
+def test_bless_and_veto(typed: Typed, settings: Settings, ledger: Ledger) -> None:
+    blessed = typed("bless", "p", "3", "--reason", "the gate was wrong")
+    assert blessed.status == 0
+    assert "retrain run p --redeploy 3" in blessed.out
+    assert typed("bless", "p", "3", "--reason", "again").status == 2
+    vetoed = typed("veto", "p", "3", "--reason", "no", "--json")
+    assert vetoed.json["body"]["outcome"] == "vetoed"
+    assert vetoed.json["actor"].startswith("cli:")
+    champion = typed("veto", "p", "2", "--reason", "no")
+    assert champion.status == 2
+    assert "retrain rollback p" in champion.err
+
+
+def test_mlflow_that_is_down_does_not_stop_a_rollback(
+    typed: Typed, settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETRAIN_MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    result = typed("rollback", "p")
+    assert result.status == 0
+    assert "aliases" in result.err
+    assert champion(settings) == 1
+
+
+# -- ledger and status -------------------------------------------------------------------------------------------
+
+
+def test_ledger_lists_what_happened_newest_last(typed: Typed, ledger: Ledger) -> None:
+    lines = typed("ledger", "p").out.splitlines()
+    assert "version 1 trained on data until 2013-01-01T00:00" in lines[1]
+    assert "version 3 vetoed: change gate" in lines[-1]
+    assert len(typed("ledger", "p", "--last", "2", "--json").json) == 2
+    assert [entry["number"] for entry in typed("ledger", "p", "--json").json] == list(range(1, ledger.head + 1))
+
+
+def test_ledger_knows_what_was_served_at_a_time(typed: Typed, ledger: Ledger) -> None:
+    first = next(entry for entry in ledger.entries() if entry.kind == "release")
+    before = (first.at - timedelta(seconds=1)).isoformat()
+    assert "nothing was served" in typed("ledger", "p", "--at", before).out
+    assert typed("ledger", "p", "--at", first.at.isoformat(), "--json").json["release"]["champion"]["version"] == 1
+    assert "version 2" in typed("ledger", "p", "--at", "now").out
+    wrong = typed("ledger", "p", "--at", "yesterday")
+    assert wrong.status == 2
+    assert "2024-04-13" in wrong.err
+
+
+def test_ledger_verify(typed: Typed, ledger: Ledger) -> None:
+    assert typed("ledger", "p", "--verify", "--json").json == {"pipeline": "p", "entries": ledger.head, "whole": True}
+
+
+def test_status_says_who_serves_and_what_comes(typed: Typed, settings: Settings, ledger: Ledger) -> None:
+    trained(ledger, 4, "blessed")
+    shadow = machine.start_shadow(ledger.release(), served(4), shadow=0.5, steps=(0.1, 0.5), reason="try it")
+    ledger.append("release", shadow, actor="canary", after=ledger.head)
+    ledger.append("release", machine.ramp(shadow, reason="no harm"), actor="canary", after=ledger.head)
+    found = typed("status", "p", "--json").json
+    assert found["champion"]["version"] == 2
+    assert found["challenger"]["version"] == 4
+    assert (found["canary"]["state"], found["canary"]["step"], found["canary"]["share"]) == ("ramping", 1, 0.1)
+    assert found["verdict"]["version"] == 4
+    upcoming = datetime.fromisoformat(found["next_run"])
+    assert upcoming.hour == 6
+    assert timedelta(0) < upcoming - datetime.now(UTC) <= timedelta(days=1)
+    text = typed("status", "p").out
+    assert "version 2, data until 01 Feb 2013" in text
+    assert "step 1 of 2, 10% of entities" in text
+
+
+def test_status_of_a_new_pipeline_and_of_all(typed: Typed, settings: Settings) -> None:
+    found = typed("status", "--json").json
+    assert [(each["pipeline"], each["champion"], each["state"]) for each in found] == [("p", None, "idle")]
+    assert "none" in typed("status").out
+
+
+def test_status_of_a_broken_spec_still_says_who_serves(typed: Typed, settings: Settings, ledger: Ledger) -> None:
+    (settings.pipelines / "p" / "pipeline.yaml").write_text("task: [")
+    result = typed("status", "p")
+    assert result.status == 0
+    assert "version 2" in result.out
+    assert "is not YAML" in result.out
+
+
+def test_the_form_of_a_ledger_entry_stays_as_it_is(root: Path) -> None:
+    """Ledgers live for years: a change of this file needs a way to read old entries."""
+    golden = (root / "tests/golden/ledger_entry.json").read_bytes().rstrip(b"\n")
+    entry = Entry.model_validate_json(golden)
+    assert canonical(entry.model_dump(mode="json")) == golden
+    release = machine.Release.model_validate(entry.body)
+    assert canonical(release.model_dump(mode="json")) == canonical(entry.body)
+
+
+# -- run ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def retrained(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[Request]:
+    """A retraining that only notes what it was asked for; its decision is the request's reason."""
+    from retrain import retraining
+
+    asked: list[Request] = []
+
+    def retrain(spec: Any, request: Request, site: Site, *, on_stage: Any) -> retraining.Outcome:
+        asked.append(request)
+        on_stage("collect", "running", "")
+        on_stage("collect", "success", "10 rows")
+        on_stage("canary", "waiting", "5 of 20 requests")
+        decision = request.reason or "promoted"
+        made = Report(
+            key="k", pipeline="p", run=request.run, outcome=decision, headline=f"p: {decision}", markdown="", stages={}
+        )
+        return retraining.Outcome(decision=decision, headline=made.headline, report=made)
+
+    monkeypatch.setattr(retraining, "retrain", retrain)
+    (settings.home / "data").mkdir(parents=True)
+    (settings.home / "data" / "a.csv").write_text("at,late\n2024-01-01T10:20:00Z,1\n2024-01-03T07:00:00Z,0\n")
+    return asked
+
+
+def test_run_shows_its_stages_and_leaves_with_the_decision(typed: Typed, retrained: list[Request]) -> None:
+    result = typed("run", "p")
+    assert result.status == 0
+    assert "✓ collect" in result.out
+    assert "10 rows" in result.out
+    assert "retrain serve p" in result.out
+    for decision in ("vetoed", "undecided", "rolled back"):
+        assert typed("run", "p", "--reason", decision).status == 1
+
+
+def test_run_ends_its_data_after_the_newest_row_unless_told(typed: Typed, retrained: list[Request]) -> None:
+    typed("run", "p")
+    assert retrained[-1].data_end == datetime(2024, 1, 3, 8, tzinfo=UTC)
+    typed("run", "p", "--data-end", "2024-01-02")
+    assert retrained[-1].data_end == datetime(2024, 1, 2, tzinfo=UTC)
+    typed("run", "p", "--data-end", "now")
+    assert abs(now() - retrained[-1].data_end) < timedelta(minutes=5)
+    assert typed("run", "p", "--data-end", "soon").status == 2
+
+
+def test_run_asks_for_what_was_typed(typed: Typed, retrained: list[Request]) -> None:
+    typed("run", "p", "--force", "--redeploy", "2", "--skip-canary", "--reason", "promoted")
+    request = retrained[-1]
+    assert (request.force, request.redeploy, request.skip_canary, request.trigger) == (True, 2, True, "cli")
+    assert request.actor.startswith("cli:")
+    typed("run", "p")
+    assert retrained[-1].run != request.run
+
+
+def test_skipping_the_canary_needs_a_reason(typed: Typed, retrained: list[Request]) -> None:
+    result = typed("run", "p", "--skip-canary")
+    assert result.status == 2
+    assert "--reason" in result.err
+    assert retrained == []
+
+
+def test_run_as_json_keeps_stdout_clean(typed: Typed, retrained: list[Request]) -> None:
+    result = typed("run", "p", "--json")
+    assert result.json["decision"] == "promoted"
+    assert result.json["exit_status"] == 0
+    assert "collect" in result.err
+
+
+def test_run_without_data_says_where_it_looked(typed: Typed, settings: Settings) -> None:
+    result = typed("run", "p")
+    assert result.status == 3
+    assert str(settings.data) in result.err
+
+
+# -- schema ------------------------------------------------------------------------------------------------------
+
+
+def test_schema_prints_or_writes(typed: Typed, tmp_path: Path) -> None:
+    printed = typed("schema").json
+    assert printed["title"] == "pipeline.yaml"
+    typed("schema", "--out", str(tmp_path / "s.json"))
+    assert json.loads((tmp_path / "s.json").read_text()) == printed

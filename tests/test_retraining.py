@@ -1,0 +1,303 @@
+"""One retraining in one process: the order of its stages, where it ends early, and that it always reports."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from retrain import retraining
+from retrain.artifacts import Candidate, ModelRef, Ref, Rehearsal, Request
+from retrain.errors import DataError, ReleaseError, StoreError, ValidationFailed
+from retrain.release import Release, Served
+from retrain.retraining import retrain
+from retrain.site import Site
+from retrain.spec import Spec
+from retrain.stages import canary, shadow
+from retrain.stages.progress import progress
+
+ALL = "collect validate drift features train evaluate bless freshness rehearse shadow canary promote"
+
+
+def a_request(**keys: Any) -> Request:
+    return Request(data_end=datetime(2013, 4, 1, tzinfo=UTC), run="run-1", actor="test", **keys)
+
+
+class Line:
+    """A pipeline whose stages are pretended; the release and the report are real.
+
+    Each pretended stage writes what the real one would write into the ledger.
+    """
+
+    def __init__(self, site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.site, self.monkeypatch = site, monkeypatch
+        self.called: list[str] = []
+        self.told: list[tuple[str, str, str]] = []
+        self.spec = Spec.model_validate(
+            {
+                "name": "flights",
+                "task": "binary",
+                "source": {"files": "*.parquet", "timestamp": "at", "label": "late"},
+                "train": {"candidates": [{"estimator": "sklearn.dummy.DummyClassifier"}]},
+                "canary": {"poll": "0s"},
+                "folder": folder,
+            }
+        )
+        for stage in ("collect", "validate", "drift", "features", "evaluate"):
+            self.pretend(stage, SimpleNamespace(success=True))
+        self.pretend("require_valid", None)
+        self.pretend("fresh_enough", None)
+        self.pretend("train", lambda: self.candidate())
+        self.pretend("bless", lambda: self.verdict("blessed"))
+        self.pretend("freshness", SimpleNamespace(fresh=True))
+        self.pretend("rehearse", lambda: self.rehearsal(True))
+
+    @property
+    def ledger(self) -> Any:
+        return self.site.ledger("flights")
+
+    def pretend(self, stage: str, answer: Any) -> None:
+        def called(*_: object) -> Any:
+            self.called.append(stage)
+            return answer() if callable(answer) else answer
+
+        self.monkeypatch.setattr(retraining, stage, called)
+
+    def fail(self, stage: str, error: Exception) -> None:
+        def failing() -> None:
+            raise error
+
+        self.pretend(stage, failing)
+
+    def candidate(self, version: int = 1) -> Candidate:
+        ref = Ref(kind="features", key="none", pipeline="flights")
+        model = ModelRef(digest="0" * 64, path="m", files={})
+        end = datetime(2013, 4, 1, tzinfo=UTC)
+        made = Candidate(
+            key=f"c{version}", pipeline="flights", features=ref, snapshot=ref, data_end=end, model=model,
+            version=version, estimator="Dummy", params={}, tried=1, validation_loss=0.1, train_rows=1, seed=0,
+            run_id="mlflow", environment={}, finite=True,
+        )  # fmt: skip
+        self.site.store.create(Candidate.path("flights", made.key), made.to_bytes())
+        body = made.model_dump(mode="json", include={"version", "model", "data_end", "run_id"})
+        body |= {"candidate": made.ref().model_dump(), "snapshot": ref.model_dump()}
+        self.ledger.append("trained", body, actor="test", run="run-1", once=f"trained/{made.key}")
+        return made
+
+    def verdict(self, outcome: str) -> Any:
+        body = {"version": 1, "outcome": outcome, "reason": "suspicious", "verdict": None, "by": "gates"}
+        self.ledger.append("verdict", body, actor="test", run="run-1")
+        return SimpleNamespace(outcome=outcome)
+
+    def rehearsal(self, passed: bool) -> Rehearsal:
+        body = {"version": 1, "passed": passed, "reason": "no answer", "rehearsal": None}
+        self.ledger.append("rehearsal", body, actor="test", run="run-1")
+        return Rehearsal(
+            key="r", pipeline="flights", candidate=Ref(kind="candidate", key="c1", pipeline="flights"), version=1,
+            passed=passed, requests=1, failures=0, mismatches=0, load_seconds=1, p50_ms=1, p95_ms=1, reason="no answer",
+        )  # fmt: skip
+
+    def decide(self, kind: str, **body: Any) -> None:
+        self.ledger.append(kind, body, actor="test", run="run-1")
+
+    def champion(self) -> None:
+        served = Served(version=9, model=ModelRef(digest="9" * 64, path="m", files={}))
+        self.ledger.append("release", Release(state="promoted", champion=served), actor="test")
+
+    def run(self, **keys: Any) -> Any:
+        return retrain(self.spec, a_request(**keys), self.site, on_stage=lambda *said: self.told.append(said))
+
+
+@pytest.fixture
+def line(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
+    return Line(site, tmp_path, monkeypatch)
+
+
+def test_the_stages_come_in_the_order_of_the_dag(line: Line) -> None:
+    outcome = line.run()
+    assert [stage for stage, state, _ in line.told if state == "success"] == [*ALL.split(), "report"]
+    assert [stage for stage, state, _ in line.told if state == "running"] == ALL.split()
+    assert (outcome.decision, outcome.exit_status) == ("promoted", 0)
+    assert outcome.headline == "flights: version 1 promoted: version 1 is the first champion"
+    assert outcome.report.stages["roll_back"] == "skipped"
+    assert line.ledger.champion().version == 1
+
+
+def test_doing_it_again_changes_nothing(line: Line) -> None:
+    first = line.run()
+    releases = [entry for entry in line.ledger.entries() if entry.kind == "release"]
+    assert line.run().decision == first.decision == "promoted"
+    assert [entry for entry in line.ledger.entries() if entry.kind == "release"] == releases
+
+
+def vetoed(line: Line) -> None:
+    line.pretend("bless", lambda: line.verdict("vetoed"))
+
+
+def undecided(line: Line) -> None:
+    line.pretend("bless", lambda: line.verdict("undecided"))
+
+
+def fresh_enough(line: Line) -> None:
+    def fresh() -> str:
+        line.decide("fresh", reason="2 days old", champion=1)
+        return "2 days old"
+
+    line.pretend("fresh_enough", fresh)
+
+
+def stale(line: Line) -> None:
+    def old() -> Any:
+        line.decide("stale", version=1, reason="10 days old")
+        return SimpleNamespace(fresh=False)
+
+    line.pretend("freshness", old)
+
+
+def unapproved(line: Line) -> None:
+    approval = line.spec.bless.approval.model_copy(update={"required": True})
+    bless = line.spec.bless.model_copy(update={"approval": approval})
+    line.spec = line.spec.model_copy(update={"bless": bless})
+
+
+def rehearsal_failed(line: Line) -> None:
+    line.pretend("rehearse", lambda: line.rehearsal(False))
+
+
+@pytest.mark.parametrize(
+    ("ending", "last", "decision", "status"),
+    [
+        (fresh_enough, "drift", "fresh enough", 0),
+        (vetoed, "bless", "vetoed", 1),
+        (undecided, "bless", "undecided", 1),
+        (unapproved, "bless", "awaiting approval", 0),
+        (stale, "freshness", "stale", 1),
+        (rehearsal_failed, "rehearse", "rehearsal failed", 1),
+    ],
+)
+def test_a_decision_ends_it_early_and_is_no_failure(
+    line: Line, ending: Any, last: str, decision: str, status: int
+) -> None:
+    ending(line)
+    outcome = line.run()
+    assert (outcome.decision, outcome.exit_status) == (decision, status)
+    done = [stage for stage, state, _ in line.told if state == "success"]
+    assert done[-2:] == [last, "report"]
+    assert line.ledger.champion() is None
+    assert not [entry for entry in line.ledger.entries() if entry.kind == "release"]
+
+
+def test_an_approval_in_the_ledger_lets_it_go_on(line: Line) -> None:
+    unapproved(line)
+    line.decide("approval", version=1, approved=True, reason="fine")
+    assert line.run().decision == "promoted"
+
+
+@pytest.mark.parametrize("stage", ALL.split()[:9])
+def test_a_failure_is_raised_after_the_report_is_written(line: Line, stage: str) -> None:
+    line.fail(stage, DataError("The data are no good."))
+    with pytest.raises(DataError, match="no good") as caught:
+        line.run()
+    assert caught.value.__notes__ == [f"flights: failed at {stage}"]
+    assert line.told[-2][:2] == (stage, "failed")
+    assert line.ledger.last_stage("report").body["summary"] == f"flights: failed at {stage}"
+
+
+def test_bad_data_stop_it_at_validate(line: Line) -> None:
+    line.fail("require_valid", ValidationFailed("3 expectations are broken."))
+    with pytest.raises(ValidationFailed):
+        line.run()
+    assert ("validate", "failed") in [said[:2] for said in line.told]
+    assert "drift" not in line.called
+
+
+def test_a_report_that_cannot_be_written_does_not_hide_the_failure(line: Line) -> None:
+    line.fail("collect", DataError("no good"))
+    line.fail("report", StoreError("The store is away."))
+    with pytest.raises(DataError) as caught:
+        line.run()
+    assert "The report could not be written: The store is away." in caught.value.__notes__[0]
+
+
+# -- the release -------------------------------------------------------------------------------------------------
+
+
+def scripted(monkeypatch: pytest.MonkeyPatch, phase: Any, *states: Any) -> None:
+    """A shadow or canary that says these states in turn, or raises."""
+    said = iter(states)
+
+    def say(*_: object) -> Any:
+        state = next(said)
+        if isinstance(state, Exception):
+            raise state
+        return progress("canary", state, f"it is {state}")
+
+    monkeypatch.setattr(phase, "begin", say)
+    monkeypatch.setattr(phase, "advance", say)
+
+
+def test_it_looks_until_the_release_is_decided(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, shadow, "waiting", "waiting", "done")
+    scripted(monkeypatch, canary, "waiting", "done")
+    line.run()
+    said = [(stage, state) for stage, state, _ in line.told if stage in {"shadow", "canary"}]
+    assert said == [
+        *[("shadow", state) for state in ("running", "waiting", "waiting", "success")],
+        *[("canary", state) for state in ("running", "waiting", "success")],
+    ]
+
+
+@pytest.mark.parametrize("phase", [shadow, canary])
+def test_a_rollback_ends_it_without_a_promotion(line: Line, monkeypatch: pytest.MonkeyPatch, phase: Any) -> None:
+    scripted(monkeypatch, shadow, "done")
+    scripted(monkeypatch, phase, "waiting", "rolled_back")
+    outcome = line.run()
+    assert outcome.report.stages["roll_back"] == "success"
+    assert outcome.report.stages["promote"] == "skipped"
+    assert line.ledger.champion() is None
+
+
+def test_a_pause_ends_it_and_leaves_the_release_as_it_is(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    scripted(monkeypatch, shadow, "done")
+    scripted(monkeypatch, canary, "waiting", "paused")
+    outcome = line.run()
+    assert (outcome.report.stages["promote"], outcome.report.stages["roll_back"]) == ("skipped", "skipped")
+
+
+def test_a_lost_store_is_waited_for_but_not_for_ever(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = StoreError("The store is away.")
+    scripted(monkeypatch, shadow, "done")
+    scripted(monkeypatch, canary, "waiting", *[away] * (retraining.LOST_LOOKS - 1), "done")
+    assert line.run().decision == "promoted"
+    scripted(monkeypatch, shadow, "done")
+    scripted(monkeypatch, canary, "waiting", *[away] * retraining.LOST_LOOKS)
+    with pytest.raises(StoreError, match="away"):
+        line.run()
+
+
+def test_a_skipped_canary_is_promoted_with_its_reason(line: Line) -> None:
+    line.champion()
+    outcome = line.run(skip_canary=True, reason="the champion is on fire")
+    assert outcome.headline == "flights: version 1 promoted: canary skipped by test: the champion is on fire"
+
+
+def test_a_version_is_released_again_without_training(line: Line) -> None:
+    line.candidate()
+    line.verdict("blessed")
+    outcome = line.run(redeploy=1)
+    assert outcome.decision == "promoted"
+    assert line.called == ["rehearse"]
+    assert outcome.report.stages["train"] == "skipped"
+
+
+def test_a_version_that_is_not_blessed_is_not_released_again(line: Line) -> None:
+    line.candidate()
+    line.verdict("vetoed")
+    with pytest.raises(ReleaseError, match="cannot be released again: it is vetoed"):
+        line.run(redeploy=1)
+    with pytest.raises(ReleaseError, match="no version 7"):
+        line.run(redeploy=7)
+    assert line.ledger.champion() is None
