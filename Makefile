@@ -39,8 +39,9 @@ format: setup   ## let ruff write
 bench: setup    ## ratios against named peers, measured in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
 
-schema: setup   ## docs/pipeline.schema.json from the code
-	$(BIN)/retrain schema > docs/pipeline.schema.json
+schema: setup   ## docs/pipeline.schema.json and docs/pipeline.md from the code
+	$(BIN)/retrain schema --out docs/pipeline.schema.json
+	$(BIN)/python scripts/reference.py docs/pipeline.md
 
 constraints: setup      ## pin the newest releases that go together
 	$(BIN)/uv pip compile pyproject.toml --group dev --extra demo --universal --python-version 3.11 \

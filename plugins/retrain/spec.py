@@ -246,7 +246,6 @@ class LossMetric(Section):
 class Canary(Section):
     """The release to a growing share of live traffic."""
 
-    target: Literal["gateway"] = "gateway"
     shadow: Shadow = Field(default_factory=Shadow)
     steps: tuple[float, ...] = Field((0.1, 0.25, 0.5), description="Shares of live entities, rising.")
     step_requests: int = Field(200, ge=1, description="Challenger requests a step needs at least.")
@@ -279,9 +278,9 @@ class Spec(Section):
     """One pipeline."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$", description="The folder's name.")
-    description: str = ""
-    owner: str = "airflow"
-    task: Task
+    description: str = Field("", description="What is predicted, in one line; shown in Airflow.")
+    owner: str = Field("airflow", description="Who is asked when it breaks; the Dag's owner.")
+    task: Task = Field(description="What kind of label it is: two classes, several, or a number.")
     schedule: str | None = Field(None, description="A cron expression, or null.")
     assets: tuple[str, ...] = Field((), description="Asset URIs whose events also start a retraining.")
     source: Source

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from retrain.commands import demo as demo_command
 from retrain.demo import story
 from retrain.demo.processes import MARK, only_one, running, spawn, stop_all
 from retrain.demo.stack import Stack, pipeline_source
@@ -165,6 +166,10 @@ def test_env_file_leads_the_command_line_to_the_demo(home: Path) -> None:
     )
     environment = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
     assert Settings.load(environment) == stack.settings
+
+
+def test_command_line_names_every_scenario() -> None:
+    assert [name.strip() for name in demo_command.SCENARIOS.split(",")] == [s.name for s in story.SCENARIOS]
 
 
 def test_scenarios_bring_what_they_need() -> None:

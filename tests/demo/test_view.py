@@ -30,7 +30,9 @@ def tell(view: View) -> None:
         view.line("failed", "data.validate", LONG, 12.3)
         view.line("said", "canary at 10%", "", None)
         view.step(STEPS[0])
-        view.summary(STEPS, [("Airflow", "http://127.0.0.1:8080  (login admin / secret)"), ("log", "/a/" + "b" * 200)])
+        view.summary(
+            STEPS, 225.6, [("Airflow", "http://127.0.0.1:8080  (login admin / secret)"), ("log", "/a/" + "b" * 200)]
+        )
 
 
 def told(width: int, *, terminal: bool) -> str:
@@ -70,6 +72,7 @@ def test_summary_holds_every_step_and_place_whole() -> None:
     text = told(100, terminal=False)
     words = " ".join(text.split())
     assert "NOT AS EXPECTED" in words
+    assert "1 of 2 steps went as expected; 226 s in all." in words
     assert "/a/" + "b" * 200 in text  # an address can be copied: it is not broken
     rows = [line for line in text.splitlines() if line.startswith(("✓", "✗"))]
     assert [row[0] for row in rows] == ["✓", "✗"]

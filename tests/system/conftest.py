@@ -35,7 +35,8 @@ def _module(name: str) -> ModuleType:
     """A module that lies beside the tests."""
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
-        assert spec and spec.loader
+        assert spec
+        assert spec.loader
         sys.modules[name] = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(sys.modules[name])
     return sys.modules[name]
@@ -46,6 +47,8 @@ visits = _module("visits")
 
 class Place:
     """An Airflow, its site, and the small pipeline in it."""
+
+    end: datetime = visits.END
 
     def __init__(self, home: Path, airflow: LocalAirflow, settings: Settings) -> None:
         self.home, self.airflow, self.settings = home, airflow, settings
@@ -72,6 +75,10 @@ class Place:
     def states(self, run_id: str) -> dict[str, str]:
         tasks = self.airflow.tasks("visits", run_id)
         return {task_id.rpartition(".")[2]: task["state"] for task_id, task in tasks.items()}
+
+    def new_data(self, seed: int) -> None:
+        """Other visits of the same days, so that another model comes of them."""
+        visits.write_visits(self.settings.data, seed=seed)
 
     def serve(self, requests: int, **keys: Any) -> None:
         visits.serve(self.site, requests, **keys)

@@ -78,7 +78,7 @@ def test_first_model_from_an_empty_folder(folder: Path) -> None:
     status = demo.process.wait(timeout=PATIENCE)
     said = demo.said
     assert status == 0, said
-    assert "1 of 1 steps went as expected." in said
+    assert "1 of 1 steps went as expected" in said
     assert "release.promote" in said
     assert "\x1b" not in said  # without a terminal: plain lines
     assert alive(folder) == []

@@ -19,13 +19,13 @@ FOLDER = Path(__file__).parent / "pipelines" / "visits"
 END = datetime(2024, 4, 1, tzinfo=UTC)
 
 
-def write_visits(data: Path, *, rows: int = 3000, days: int = 90, end: datetime = END, seed: int = 0) -> Path:
-    """Write visits up to ``end``: longer in the evening and with more pages."""
+def write_visits(data: Path, *, rows: int = 6000, days: int = 90, end: datetime = END, seed: int = 0) -> Path:
+    """Write visits up to ``end``: longer in the afternoon and with more pages."""
     random = np.random.default_rng(seed)
     at = end - timedelta(days=days) + pd.to_timedelta(np.sort(random.uniform(0, days * 86400, rows)), unit="s")
     pages = random.integers(1, 30, rows)
     hour = at.hour.to_numpy()
-    chance = 1 / (1 + np.exp(-(pages - 15) / 4 - (hour >= 18)))
+    chance = 1 / (1 + np.exp(-(pages - 15) / 4 - 2.5 * (hour >= 12)))
     frame = pd.DataFrame(
         {
             "visit": np.arange(rows),
@@ -50,7 +50,8 @@ def serve(site: Site, requests: int, *, failing: float = 0.0, seed: int = 1) -> 
     random = np.random.default_rng(seed)
     ledger = Ledger(site.store, "visits")
     release, number = ledger.release(), ledger.release_number()
-    assert release.champion and release.challenger
+    assert release.champion
+    assert release.challenger
     rows = []
     for index in range(requests):
         trial = release.state == "ramping" and random.uniform() < release.share

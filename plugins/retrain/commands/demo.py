@@ -6,10 +6,12 @@ from typing import Annotated
 
 import typer
 
+SCENARIOS = "first-model, retraining, bad-data, bad-model, bad-release, rollback"
+
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Leave when done; status 0 only if all went as told.")] = False,
-    scenario: Annotated[str | None, typer.Option(help="Only this scenario.")] = None,
+    scenario: Annotated[str | None, typer.Option(help=f"Only one of: {SCENARIOS}.")] = None,
 ) -> None:
     """Watch a real Airflow retrain, judge and release a model; refuse a bad one; roll a bad one back."""
     from retrain.demo.story import main

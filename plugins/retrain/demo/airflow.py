@@ -122,7 +122,7 @@ class LocalAirflow:
     def token(self, username: str = USER, password: str | None = None) -> str:
         """A token for the REST API."""
         body = {"username": username, "password": password or self.password}
-        answer = httpx.post(f"{self.url}/auth/token", json=body, timeout=30)
+        answer = httpx.post(f"{self.url}/auth/token", json=body, timeout=30, trust_env=False)
         answer.raise_for_status()
         return str(answer.json()["access_token"])
 
@@ -131,7 +131,7 @@ class LocalAirflow:
         """An HTTP client that is logged in as the administrator."""
         if self._client is None:
             headers = {"Authorization": f"Bearer {self.token()}"}
-            self._client = httpx.Client(base_url=f"{self.url}/api/v2", headers=headers, timeout=30)
+            self._client = httpx.Client(base_url=f"{self.url}/api/v2", headers=headers, timeout=30, trust_env=False)
         return self._client
 
     def call(self, method: str, path: str, **options: Any) -> Any:
@@ -303,7 +303,7 @@ class LocalAirflow:
             missing = self.unhealthy()
             if not missing:
                 # The task API builds its routes at the first request, for seconds; let that not be a task's.
-                httpx.get(f"{self.url}/execution/health", timeout=patience)
+                httpx.get(f"{self.url}/execution/health", timeout=patience, trust_env=False)
                 return
         raise AirflowError(
             f"Airflow was not healthy within {patience:g} s; missing: {', '.join(sorted(missing))}.",
@@ -313,7 +313,7 @@ class LocalAirflow:
     def unhealthy(self) -> set[str]:
         """The components that do not answer or have not given a sign of life lately."""
         try:
-            health = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=10).json()
+            health = httpx.get(f"{self.url}/api/v2/monitor/health", timeout=10, trust_env=False).json()
         except httpx.HTTPError:
             return set(COMPONENTS)
         parts = {"scheduler": "scheduler", "dag_processor": "dag-processor", "triggerer": "triggerer"}

@@ -24,8 +24,8 @@ from retrain.release import Release
 
 A = TypeVar("A", bound=Artifact)
 NOTE = "retrain_note"
-PAUSE = 0.3
-PATIENCE = 180.0
+PAUSE = 0.5
+PATIENCE = 300.0
 RATE = 300.0
 OVER = frozenset({"success", "failed"})
 AT_WORK = frozenset({"running", "deferred", "up_for_retry"})
@@ -196,4 +196,4 @@ class Watched:
             release = self.ledger.release()
             self.view.doing(at_work[0], release.reason if release.under_way else "")
         else:
-            self.view.doing("scheduling")
+            self.view.doing("Airflow", "picks the next task")

@@ -200,7 +200,7 @@ def bad_data(demo: Demo) -> None:
         ("rows duplicated", faults.duplicated_rows),
     ):
         demo.view.say(faults.STORIES[change.__name__])
-        expected = "validation stops the run; the champion still serves"
+        expected = "validation stops the run; nothing is trained"
         with demo.changed_months((5,), change), demo.step("bad-data", name, expected) as found:
             champion, versions = demo.champion, demo.versions
             run = demo.retrain(JUNE)
@@ -244,7 +244,7 @@ def bad_model(demo: Demo) -> None:
         ("label leaked", "leaked_outcome", faults.leaked_outcome, {"suspicious"}),
     ):
         demo.view.say(faults.STORIES[story])
-        expected = f"vetoed by the {' or '.join(sorted(gates))} gate; the champion still serves"
+        expected = f"vetoed by the {' or '.join(sorted(gates))} gate"
         with demo.changed_months((1, 2, 3, 4, 5), change), demo.step("bad-model", name, expected) as found:
             champion = demo.champion
             run = demo.retrain(JUNE)
@@ -274,7 +274,7 @@ def bad_release(demo: Demo) -> None:
         ("one carrier wrong", faults.features_of_the_moment, wrong, faults.live_changed_feed, "loss"),
     ):
         demo.view.say(f"{faults.STORIES[features.__name__]} {faults.STORIES[fault.__name__]}")
-        expected = "blessed; rolled back by its canary; no caller gets an error"
+        expected = "blessed; its canary rolls it back; no caller gets an error"
         with demo.changed_features(features), demo.step("bad-release", name, expected) as found:
             champion, fallbacks = demo.champion, demo.fallbacks
             run = demo.retrain(JUNE, requests)
@@ -296,7 +296,7 @@ def bad_release(demo: Demo) -> None:
 
 def rollback(demo: Demo) -> None:
     ledger = demo.stack.site.ledger(PIPELINE)
-    expected = "the version before answers within a second; no request fails"
+    expected = "the version before answers in a second; no request fails"
     with demo.step("rollback", "rollback by hand", expected) as found:
         old = demo.champion
         demo.view.doing("retrain rollback")
@@ -311,11 +311,9 @@ def rollback(demo: Demo) -> None:
         new, written = demo.champion, next(ledger.of_kind("release")).at.timestamp()
         last = max(answer.at for answer in traffic.answers if answer.version == old)
         found.see(new is not None and new != old, f"version {old} → {new}")
-        took = (
-            f"its last answer {last - typed:.2f} s after the command, {last - written:.2f} s after the ledger's entry"
-        )
+        took = f"last answer {last - typed:.2f} s after the command, {last - written:.2f} s after its ledger entry"
         found.see(last - written < 1, took)
-        found.see(traffic.tally.failed == 0, f"{traffic.tally.failed} of {len(traffic.answers):,} requests failed")
+        found.see(traffic.tally.failed == 0, f"{traffic.tally.failed} of {len(traffic.answers):,} failed")
 
 
 def _retrain_command(stack: Stack, *arguments: str) -> str:
@@ -348,7 +346,7 @@ def _see_requests(found: Findings, run: Retraining) -> None:
         return
     asked = tally.answered + tally.failed
     why = f" ({run.first_error})" if run.first_error else ""
-    found.see(tally.answered > 0 and tally.failed == 0, f"{tally.failed} of {asked:,} requests failed{why}")
+    found.see(tally.answered > 0 and tally.failed == 0, f"{tally.failed} of {asked:,} failed{why}")
 
 
 def _require_answers(found: Findings, demo: Demo, version: int | None) -> None:

@@ -5,6 +5,7 @@ All of it lies below one folder, ``.retrain/demo``, which every demo begins anew
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -78,11 +79,11 @@ class Stack:
     def prepare(self) -> None:
         """Begin the folder anew: nothing of an earlier demo is left but its lock."""
         shutil.rmtree(self.home, ignore_errors=True)
-        for folder in (Path(self.settings.store), self.months, self.home / "dags"):
+        for folder in (Path(self.settings.store), self.months, self.home / "dags", self.home / "logs"):
             folder.mkdir(parents=True)
         shutil.copytree(pipeline_source(), self.pipeline, ignore=shutil.ignore_patterns("__pycache__", "test_*"))
         (self.home / "dags" / "pipelines.py").write_text(DAG_FILE.format(folder=self.pipeline))
-        exports = [f"export {name}='{value}'\n" for name, value in self.settings.environment().items()]
+        exports = [f"export {name}={shlex.quote(value)}\n" for name, value in self.settings.environment().items()]
         (self.home / "env").write_text("".join(exports))
 
     def start(self) -> None:
@@ -158,6 +159,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "GIT_PYTHON_REFRESH": "quiet",
         "PYTHONUNBUFFERED": "1",
+        # The demo's Dag file does not change: there is no need to read it again and again.
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
         "NO_PROXY": reached_directly,
         "no_proxy": reached_directly,
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from retrain.demo import data
@@ -18,6 +19,7 @@ from retrain.demo.view import Step, View
 from retrain.errors import UsageError
 
 INTERRUPTED = 130
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HOME = Path(".retrain") / "demo"
 
 
@@ -53,23 +55,23 @@ def choose(name: str | None) -> list[Scenario]:
 
 def play(stack: Stack, view: View, chosen: Sequence[Scenario], only: str | None, *, stay: bool) -> int:
     """Start the stack, play, tell, and stop it whatever happens."""
-    demo = Demo(stack, view)
+    demo, told, began = Demo(stack, view), False, time.monotonic()
     try:
         begin(stack, view)
         for scenario in chosen:
             tell(demo, scenario, only)
         view.rest()
-        view.summary(demo.steps, places(stack, up=stay))
+        view.summary(demo.steps, time.monotonic() - began, places(stack, up=stay))
+        told = True
         if stay:
             view.say("Everything stays up until Ctrl-C.")
             threading.Event().wait()
     except KeyboardInterrupt:
-        view.rest()
-        if len({step.scenario for step in demo.steps}) < len(chosen):
+        if not told:
             return INTERRUPTED
     finally:
         end(stack, view)
-    return 0 if demo.steps and all(step.as_expected for step in demo.steps) else 1
+    return 0 if all(step.as_expected for step in demo.steps) else 1
 
 
 def begin(stack: Stack, view: View) -> None:
@@ -108,14 +110,15 @@ def tell(demo: Demo, scenario: Scenario, only: str | None) -> None:
 
 def places(stack: Stack, *, up: bool) -> list[tuple[str, str]]:
     """Where everything is, for the end of the demo."""
-    by_hand = ("by hand", f". {stack.home / 'env'} && retrain status flights")
+    by_hand = ("by hand", f". {shlex.quote(str(stack.home / 'env'))} && retrain status flights")
     return [*stack.places, by_hand] if up else [("kept in", str(stack.home))]
 
 
 def end(stack: Stack, view: View) -> None:
     """Stop everything; a second Ctrl-C does not leave anything behind."""
-    with suppress(ValueError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if threading.current_thread() is threading.main_thread():
+        for number in ENDINGS:
+            signal.signal(number, signal.SIG_IGN)
     view.rest()
     view.say("Stopping.")
     stack.stop()
@@ -127,7 +130,7 @@ def signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.getsignal(number) for number in ENDINGS}
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt

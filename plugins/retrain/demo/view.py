@@ -113,13 +113,13 @@ class View:
         for further in told[1:]:
             self._print(Text(" " * INDENT + further, style="bold"))
 
-    def summary(self, steps: Sequence[Step], places: Sequence[tuple[str, str]]) -> None:
-        """The end: every step in one table, and where everything is."""
+    def summary(self, steps: Sequence[Step], seconds: float, places: Sequence[tuple[str, str]]) -> None:
+        """The end: every step in one table, the wall time of it all, and where everything is."""
         table = Table(box=None, pad_edge=False, padding=(0, 1), header_style="bold", expand=True)
         table.add_column("", width=1)
         table.add_column("step", width=NAME, no_wrap=True)
-        table.add_column("expected", ratio=7)
-        table.add_column("happened", ratio=9)
+        table.add_column("expected", ratio=5)
+        table.add_column("happened", ratio=7)
         table.add_column("seconds", justify="right", width=7)
         for step in steps:
             sign, colour = MARKS["success" if step.as_expected else "failed"]
@@ -127,7 +127,7 @@ class View:
         good = sum(step.as_expected for step in steps)
         self._print("")
         self._print(table)
-        self._print(Text(f"{good} of {len(steps)} steps went as expected.", style="bold"))
+        self._print(Text(f"{good} of {len(steps)} steps went as expected; {seconds:.0f} s in all.", style="bold"))
         for name, where in places:
             self.console.print(Text.assemble((f"{name:<9}", "bold"), where), soft_wrap=True)
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.operatorlink import BaseOperatorLink
 from airflow.sdk.bases.skipmixin import SkipMixin
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
 
 from retrain.artifacts import Artifact, Ref, Request
@@ -69,6 +70,8 @@ class StageOperator(BaseOperator, SkipMixin):
 
     def __init__(self, *, folder: str | Path, site_conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        # At run time a task sees its Dag's Params anyway; copies of them on every task are what makes parsing slow.
+        self.params: ParamsDict = ParamsDict.filter_params_by_source(self.params, source="task")
         self.folder = str(folder)
         self.site_conn_id = site_conn_id
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from retrain.artifacts import Artifact
+from retrain.artifacts import Artifact, FileRef, Ref
 from retrain.ledger import Entry
 from retrain.ui.page import facts, heading, page, paragraph, source, spoken, table
 
 SHOWN_ENTRIES = 300
-HIDDEN = frozenset({"markdown", "key", "pipeline"})
+HIDDEN = frozenset({"markdown", "key", "pipeline", "headline"})
+REF = set(Ref.model_fields)
+FILE = set(FileRef.model_fields)
+MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2}:\d{2}:\d{2})(?:\.\d+)?Z")
 
 
 def artifact_page(artifact: Artifact, entries: Sequence[Entry], nav: str) -> str:
@@ -22,9 +26,8 @@ def artifact_page(artifact: Artifact, entries: Sequence[Entry], nav: str) -> str
         nav,
         heading(f"{artifact.kind.title()} of {artifact.pipeline}", 1),
         paragraph(artifact.summary, "summary"),
-        *sections(values),
+        *sections({**values, "key": artifact.key}),
         _run(entries),
-        facts({"key": artifact.key}),
         source(json.dumps(values, indent=1, ensure_ascii=False)),
     )
 
@@ -71,25 +74,46 @@ def ledger_page(pipeline: str, entries: Sequence[Entry], run: str, nav: str) -> 
 
 
 def sections(values: Mapping[str, Any]) -> list[str]:
-    """Simple values as one list of facts; lists of records as tables; records as facts under a heading."""
-    plain = {name: value for name, value in values.items() if not _has_records(value)}
-    parts = [facts(plain)]
+    """Lists of records as tables, then records as facts, each under a heading; simple values as facts at the end."""
+    values = {name: readable(value) for name, value in values.items()}
+    parts: list[str] = []
     for name, value in values.items():
         if _has_records(value):
             parts += [heading(spoken(name).capitalize()), _section(value)]
-    return parts
+    plain = {name: value for name, value in values.items() if not _has_records(value)}
+    return [*parts, heading("Facts"), facts(plain)] if plain else parts
+
+
+def readable(value: Any) -> Any:
+    """References, files and moments in words; everything else as it is."""
+    if isinstance(value, dict):
+        if set(value) == REF:
+            return f"{value['kind']} {value['key']}"
+        if set(value) == FILE:
+            rows = f", {value['rows']:,} rows" if value["rows"] is not None else ""
+            return f"{value['path']}{rows}, {value['bytes'] / 1024:,.0f} KB"
+        return {name: readable(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [readable(inner) for inner in value]
+    if isinstance(value, str) and (moment := MOMENT.fullmatch(value)):
+        return f"{moment[1]} {moment[2]} UTC"
+    return value
 
 
 def _has_records(value: Any) -> bool:
     if isinstance(value, list):
         return bool(value) and all(isinstance(item, dict) for item in value)
-    return isinstance(value, dict) and len(value) > 2
+    return isinstance(value, dict) and bool(value) and (len(value) > 2 or _all_records(value))
+
+
+def _all_records(value: dict[str, Any]) -> bool:
+    return all(isinstance(inner, dict) for inner in value.values())
 
 
 def _section(value: Any) -> str:
     if isinstance(value, list):
         return table(value)
-    if all(isinstance(item, dict) for item in value.values()):
+    if _all_records(value):
         return table([{"": name, **item} for name, item in value.items()])
     return facts(value)
 

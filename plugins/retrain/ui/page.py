@@ -22,7 +22,7 @@ a { color: var(--accent); } nav { margin-bottom: 1rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; min-width: 24rem; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; background: var(--soft); } tbody th { width: 12rem; }
-td.number { text-align: right; } .good { color: var(--good); font-weight: 600; }
+thead + tbody td.number { text-align: right; } .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
 code, pre { font: .87em/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 pre { background: var(--soft); padding: 1rem;

@@ -5,4 +5,4 @@ from pandas import DataFrame
 
 def build(frame: DataFrame) -> DataFrame:
     """Row by row."""
-    return DataFrame({"pages": frame["pages"], "evening": (frame["hour"] >= 18).astype(int)})
+    return DataFrame({"pages": frame["pages"], "late": (frame["hour"] >= 12).astype(int)})

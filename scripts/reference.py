@@ -1,0 +1,89 @@
+"""Write docs/pipeline.md, every key of pipeline.yaml, from the code that reads it."""
+
+from __future__ import annotations
+
+import sys
+import types
+import typing
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from retrain.durations import spell
+from retrain.spec import Spec
+
+HEAD = """\
+# pipeline.yaml, key by key
+
+Written from the code by `make schema`; `docs/pipeline.schema.json` is the same for editors. Only `name`, `task`,
+`source.files`, `source.timestamp`, `source.label` and `train.candidates` must be given. A mistake fails `retrain check`
+and the Dag's import with the file, the line, the key, the value and what was expected. Durations are `90s`, `30m`,
+`12h`, `14d`, `4w`.
+"""
+
+
+def reference() -> str:
+    """The whole page."""
+    return "\n".join([HEAD, *_section("", Spec)])
+
+
+def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
+    title = f"`{path}`" if path else "The top level"
+    doc = "" if model is Spec else (model.__doc__ or "").strip()
+    yield f"## {title}\n"
+    if doc:
+        yield f"{doc}\n"
+    yield "| key | default | meaning |\n| --- | --- | --- |"
+    inner: list[tuple[str, type[BaseModel]]] = []
+    for name, field in model.model_fields.items():
+        if field.exclude:
+            continue
+        key = field.alias or name
+        found = next(_models(field.annotation), None)
+        if found is not None:
+            inner.append((f"{path}.{key}".lstrip("."), found))
+        meaning = field.description or (f"see below; {(found.__doc__ or '').strip()}" if found else "")
+        yield f"| `{key}` | {_default(field)} | {meaning.replace('|', '&#124;')} |"
+    yield ""
+    for below, found in inner:
+        yield from _section(below, found)
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "**required**"
+    if field.default_factory is not None or isinstance(field.default, BaseModel):
+        return ""
+    value: Any = field.default
+    if value is PydanticUndefined:
+        return ""
+    if isinstance(value, timedelta):
+        return f"`{spell(value)}`"
+    if value is None:
+        return "`null`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, tuple):
+        return f"`{list(value)}`"
+    return f"`{value}`" if value != "" else ""
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+        if issubclass(annotation, BaseModel):
+            yield annotation
+        return
+    for argument in typing.get_args(annotation):
+        yield from _models(argument)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
+    else:
+        sys.stdout.write(reference())
