@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -218,7 +219,7 @@ class LocalAirflow:
                 "plugins_folder": self.home / "plugins",
                 "load_examples": False,
                 "executor": "LocalExecutor",
-                "parallelism": 4,
+                "parallelism": 8,
                 "mp_start_method": "forkserver",
                 "mp_forkserver_preload": "retrain.warm",
                 "dags_are_paused_at_creation": False,
@@ -249,6 +250,8 @@ class LocalAirflow:
                 "parsing_processes": 1,
                 "print_stats_interval": 0,
             },
+            # A supervisor that misses its task's exit by a hair sleeps this long with a worker in its hands.
+            "workers": {"min_heartbeat_interval": 1},
             "usage_data_collection": {"enabled": False},
             "logging": {"colored_console_log": False},
         }
@@ -292,6 +295,7 @@ class LocalAirflow:
 
     def _await_health(self, patience: float) -> None:
         missing: set[str] = set(COMPONENTS)
+        warming: threading.Thread | None = None
         for _ in looks(patience, pause=0.2):
             for name, process in self.processes.items():
                 if process.poll() is not None:
@@ -301,14 +305,26 @@ class LocalAirflow:
                         do="read the end of that log.",
                     )
             missing = self.unhealthy()
-            if not missing:
-                # The task API builds its routes at the first request, for seconds; let that not be a task's.
-                httpx.get(f"{self.url}/execution/health", timeout=patience, trust_env=False)
+            if "api-server" not in missing and warming is None:
+                warming = self._warm_task_api(patience)
+            if not missing and warming is not None:
+                warming.join(patience)
                 return
         raise AirflowError(
             f"Airflow was not healthy within {patience:g} s; missing: {', '.join(sorted(missing))}.",
             where=self.home / "logs",
         )
+
+    def _warm_task_api(self, patience: float) -> threading.Thread:
+        """Ask the task API something: at its first request it builds its routes, for seconds no task should pay."""
+
+        def ask() -> None:
+            with suppress(httpx.HTTPError):
+                httpx.get(f"{self.url}/execution/health", timeout=patience)
+
+        thread = threading.Thread(target=ask, daemon=True)
+        thread.start()
+        return thread
 
     def unhealthy(self) -> set[str]:
         """The components that do not answer or have not given a sign of life lately."""
