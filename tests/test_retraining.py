@@ -17,7 +17,7 @@ from retrain.retraining import retrain
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.stages import canary, shadow
-from retrain.stages.progress import progress
+from retrain.trials.progress import progress
 
 ALL = "collect validate drift features train evaluate bless freshness rehearse shadow canary promote"
 

@@ -134,7 +134,7 @@ def _head(spec: Spec, file: Path) -> DataFrame:
     """The first rows of a file, roughly as the first stage would read them."""
     import pandas as pd
 
-    from retrain.stages.event_time import moments
+    from retrain.rows.event_time import moments
     from retrain.table import Table
 
     table = Table(file)

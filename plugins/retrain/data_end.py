@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from retrain.rows.event_time import moments
 from retrain.settings import Settings
 from retrain.spec import Source, Spec
 from retrain.stages.collect import source_files
-from retrain.stages.event_time import moments
 from retrain.table import Table
 
 

@@ -19,15 +19,15 @@ from retrain.stages.drift import drift
 from retrain.stages.evaluate import evaluate
 from retrain.stages.features import features
 from retrain.stages.freshness import fresh_enough, freshness
-from retrain.stages.progress import Progress
 from retrain.stages.promote import promote
 from retrain.stages.rehearse import rehearse
 from retrain.stages.report import STAGES, report
 from retrain.stages.roll_back import roll_back
 from retrain.stages.train import train
-from retrain.stages.trial import approved
 from retrain.stages.validate import require_valid, validate
-from retrain.stages.watch import Watch
+from retrain.trials.progress import Progress
+from retrain.trials.trial import approved
+from retrain.trials.watch import Watch
 
 T = TypeVar("T")
 

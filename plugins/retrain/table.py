@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 from retrain.artifacts import Request, now
 from retrain.errors import SourceError, UsageError
 from retrain.frames import load_frame
+from retrain.rows.source_files import OPENERS, TEXT_FILES, is_text
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import CandidateSpec, Source, Spec, Train
 from retrain.stages.collect import collect
-from retrain.stages.source_files import OPENERS, TEXT_FILES, is_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from retrain.gates.stability import stability
-from retrain.stages.finiteness import finite
+from retrain.modelling.finiteness import finite
 
 
 def test_everything_finite_passes(make_scorecard: Any, make_candidate: Any, rules: Any) -> None:

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped,
 from retrain.artifacts import Drift, Freshness, Ref, Rehearsal, Snapshot, Validation, Verdict
 from retrain.errors import ReleaseError, StoreError, UsageError, ValidationFailed
 from retrain.release import Release
-from retrain.stages.progress import progress
+from retrain.trials.progress import progress
 
 SNAPSHOT = Ref(kind="snapshot", key="s", pipeline="visits")
 LATER = {"release.rehearse", "release.shadow", "release.canary", "release.promote", "release.roll_back"}

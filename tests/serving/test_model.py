@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.errors import ModelError
+from retrain.modelling import packaging
 from retrain.serving import model as serving
 from retrain.serving.model import Card, Model, frame_of, records_of
-from retrain.stages import packaging
 
 DTYPES = {
     "whole": "int64",

@@ -20,9 +20,9 @@ from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.stages import canary, shadow
-from retrain.stages.progress import Progress
 from retrain.stages.promote import promote as promote_stage
-from retrain.stages.watch import Watch
+from retrain.trials.progress import Progress
+from retrain.trials.watch import Watch
 
 NAME = "flights"
 

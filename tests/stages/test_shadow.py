@@ -186,7 +186,7 @@ def test_a_lost_race_is_decided_again(world: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_settling_does_not_hide_a_real_refusal(world: Any) -> None:
-    from retrain.stages.trial import settle
+    from retrain.trials.trial import settle
 
     def refuse(head: int) -> None:
         raise ReleaseError("no")

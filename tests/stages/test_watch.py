@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrain import release as machine
+from retrain.modelling.label_loss import losses, spell
 from retrain.release import Served
-from retrain.stages import watch as watching
-from retrain.stages.label_loss import losses, spell
-from retrain.stages.watch import blocks
+from retrain.trials import watch as watching
+from retrain.trials.watch import blocks
 
 FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -13,7 +13,7 @@ from airflow.sdk.serde import deserialize, serialize
 from retrain.artifacts import Candidate, Ref, Request
 from retrain.errors import LedgerBroken, StoreError
 from retrain.site import Site
-from retrain.stages.progress import progress
+from retrain.trials.progress import progress
 from retrain.triggers import release as module
 from retrain.triggers.release import ReleaseTrigger
 

@@ -10,7 +10,7 @@ from retrain.operators.roll_back import RollBackOperator
 from retrain.operators.watch import WatchOperator
 
 if TYPE_CHECKING:
-    from retrain.stages.progress import Progress
+    from retrain.trials.progress import Progress
 
 
 class CanaryOperator(WatchOperator):

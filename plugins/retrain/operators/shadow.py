@@ -10,7 +10,7 @@ from retrain.operators.promote import PromoteOperator
 from retrain.operators.watch import WatchOperator
 
 if TYPE_CHECKING:
-    from retrain.stages.progress import Progress
+    from retrain.trials.progress import Progress
 
 
 class ShadowOperator(WatchOperator):

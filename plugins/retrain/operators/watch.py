@@ -13,7 +13,7 @@ from retrain.operators.release import ReleaseOperator, candidate_of
 from retrain.triggers.release import Phase, ReleaseTrigger, begin, look
 
 if TYPE_CHECKING:
-    from retrain.stages.progress import Progress
+    from retrain.trials.progress import Progress
 
 
 class WatchOperator(ReleaseOperator):
@@ -46,7 +46,7 @@ class WatchOperator(ReleaseOperator):
         with self.errors(context):
             if "error" in event:
                 raise GatewayError(f"The {self.phase} could not be watched: {event['error']}", do=event.get("do"))
-            from retrain.stages.progress import Progress
+            from retrain.trials.progress import Progress
 
             self.conclude(self.open(context), Progress.model_validate(event))
 
@@ -62,7 +62,7 @@ class WatchOperator(ReleaseOperator):
 
     def _wait(self, run: Run, candidate: Candidate) -> Progress:
         """Look once; wait in the triggerer, or here, until something is decided."""
-        from retrain.stages.watch import Watch
+        from retrain.trials.watch import Watch
 
         watch = Watch(run.spec, candidate, run.site)
         poll = run.spec.canary.poll.total_seconds()

@@ -17,11 +17,11 @@ from retrain.ledger import Ledger
 from retrain.release import Release
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages import trial as trials
-from retrain.stages.evidence import Evidence
-from retrain.stages.progress import Progress, progress
-from retrain.stages.trial import Trial
-from retrain.stages.watch import Watch
+from retrain.trials import trial as trials
+from retrain.trials.evidence import Evidence
+from retrain.trials.progress import Progress, progress
+from retrain.trials.trial import Trial
+from retrain.trials.watch import Watch
 
 ACTOR = "canary"
 

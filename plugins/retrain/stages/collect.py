@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 from retrain.artifacts import Request, Snapshot, SourceFile, digest_file, identity, now
 from retrain.errors import DataError, EmptyWindow, SourceError, SourceLost
 from retrain.frames import keep_frame
+from retrain.rows.event_time import moments
+from retrain.rows.source_files import Window, batches, is_text, joined, wanted_columns
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages.event_time import moments
-from retrain.stages.source_files import Window, batches, is_text, joined, wanted_columns
 
 if TYPE_CHECKING:
     from pandas import Series

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from retrain.artifacts import Candidate, FeatureSet, ModelRef, Request, Score, Scorecard, SliceScore, identity
 from retrain.errors import ModelError
 from retrain.frames import keep_frame, load_frame
+from retrain.modelling import metrics
+from retrain.modelling.baselines import baselines
+from retrain.modelling.design_matrix import DesignMatrix, read_design_matrix
+from retrain.modelling.label_loss import spell
+from retrain.modelling.slicing import slices
 from retrain.release import Served
 from retrain.site import Site
 from retrain.spec import LOSSES, Spec
-from retrain.stages import metrics
-from retrain.stages.baselines import baselines
-from retrain.stages.design_matrix import DesignMatrix, read_design_matrix
-from retrain.stages.label_loss import spell
-from retrain.stages.slicing import slices
 from retrain.tracking import Tracking
 
 if TYPE_CHECKING:

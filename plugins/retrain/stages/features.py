@@ -1,6 +1,6 @@
 """Features: turn the raw columns of labelled rows into numbers, by the pipeline's own function.
 
-The function runs chunk by chunk here and row by row in the gateway; :mod:`~retrain.stages.parity` proves on every run
+The function runs chunk by chunk here and row by row in the gateway; :mod:`~retrain.rows.parity` proves on every run
 that both come to the same numbers.
 """
 
@@ -14,10 +14,10 @@ from retrain.artifacts import FeatureSet, Request, Snapshot, Validation, identit
 from retrain.durations import spell
 from retrain.errors import FeatureError, ModelError
 from retrain.frames import keep_frame, load_frame
+from retrain.rows.labels import ENTITY, LABEL, TIME, LabelledRows, classes, labelled_rows
+from retrain.rows.parity import drawn, not_row_wise, prove_row_wise
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages.labels import ENTITY, LABEL, TIME, LabelledRows, classes, labelled_rows
-from retrain.stages.parity import drawn, not_row_wise, prove_row_wise
 from retrain.stages.validate import require_valid
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from retrain.ledger import Ledger
 from retrain.release import Release
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages import trial as trials
+from retrain.trials import trial as trials
 
 
 def promote(spec: Spec, request: Request, candidate: Candidate, site: Site) -> Release:

@@ -16,9 +16,9 @@ import retrain
 from retrain.artifacts import Candidate, FeatureSet, Rehearsal, Request, identity
 from retrain.errors import ModelError
 from retrain.frames import load_frame, scratch
+from retrain.serving.sandbox import Sandbox, sandbox
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages.sandbox import Sandbox, sandbox
 
 if TYPE_CHECKING:
     from pandas import DataFrame

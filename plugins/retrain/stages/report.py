@@ -10,8 +10,8 @@ from retrain.ledger import Entry, Ledger
 from retrain.release import Release
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages import trial as trials
-from retrain.stages.trial import Trial
+from retrain.trials import trial as trials
+from retrain.trials.trial import Trial
 
 Outcome = Literal[
     "promoted",

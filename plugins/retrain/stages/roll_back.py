@@ -9,7 +9,7 @@ from retrain.ledger import Ledger
 from retrain.release import Release
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages import trial as trials
+from retrain.trials import trial as trials
 
 
 def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str) -> Release:

@@ -14,11 +14,11 @@ from retrain.artifacts import Candidate, FeatureSet, ModelRef, Ref, Request, Sna
 from retrain.errors import FeatureError, LedgerError, LedgerMoved, TrainingError
 from retrain.frames import scratch
 from retrain.ledger import Entry, Ledger
+from retrain.modelling import finiteness, packaging, search
+from retrain.modelling.design_matrix import DesignMatrix, read_design_matrix
 from retrain.serving.model_store import fetch_model, keep_model, manifest
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages import finiteness, packaging, search
-from retrain.stages.design_matrix import DesignMatrix, read_design_matrix
 from retrain.tracking import RunRecord, Tracking
 
 

@@ -15,8 +15,8 @@ from retrain.site import Site
 from retrain.spec import Spec
 
 if TYPE_CHECKING:
-    from retrain.stages.progress import Progress
-    from retrain.stages.watch import Watch
+    from retrain.trials.progress import Progress
+    from retrain.trials.watch import Watch
 
 Phase = Literal["shadow", "canary"]
 TROUBLES = 60
@@ -109,7 +109,7 @@ class _Release:
     """What a trigger holds between two looks."""
 
     def __init__(self, trigger: ReleaseTrigger) -> None:
-        from retrain.stages.watch import Watch
+        from retrain.trials.watch import Watch
 
         self.phase = trigger.phase
         self.spec = Spec.load(trigger.folder)

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from retrain.errors import DataError, EmptyWindow, SourceError, SourceLost, StoreFull
+from retrain.rows.event_time import moments
 from retrain.site import Site
 from retrain.spec import Source
 from retrain.stages import collect as module
 from retrain.stages.collect import collect
-from retrain.stages.event_time import moments
 
 DAY = timedelta(days=1)
 START, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 3, 2, tzinfo=UTC)

@@ -11,8 +11,8 @@ import pytest
 from retrain.artifacts import Scorecard
 from retrain.errors import ModelError, ModelTampered, SpecError
 from retrain.frames import load_frame
+from retrain.modelling import metrics
 from retrain.stages import evaluate as stage
-from retrain.stages import metrics
 from retrain.stages.evaluate import evaluate
 
 

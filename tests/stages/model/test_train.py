@@ -12,10 +12,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from retrain.errors import FeatureError, LedgerError, RetrainError, SpecError, TrackingError, TrainingError
+from retrain.modelling import search
 from retrain.serving.model import Model
 from retrain.serving.model_store import fetch_model
 from retrain.site import Site
-from retrain.stages import search
 from retrain.stages import train as stage
 from retrain.tracking import Tracking
 

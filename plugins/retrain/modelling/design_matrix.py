@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from retrain.artifacts import FeatureSet, FileRef
 from retrain.errors import TrainingError
 from retrain.frames import load_frame
+from retrain.modelling.label_loss import spell
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages.label_loss import spell
 
 if TYPE_CHECKING:
     import numpy as np

@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from retrain.artifacts import Candidate, FeatureSet
 from retrain.errors import ReleaseError
+from retrain.modelling.label_loss import losses
 from retrain.serving.prediction_log import LogReader
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages.evidence import Evidence, Metric
-from retrain.stages.label_loss import losses
-from retrain.stages.trial import Trial, find
+from retrain.trials.evidence import Evidence, Metric
+from retrain.trials.trial import Trial, find
 
 if TYPE_CHECKING:
     import numpy as np

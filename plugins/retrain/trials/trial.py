@@ -18,7 +18,7 @@ from retrain.errors import LedgerMoved, ReleaseError, UsageError
 from retrain.ledger import Entry, Ledger
 from retrain.release import Release, Served, State
 from retrain.spec import Spec
-from retrain.stages.progress import Phase, Progress, progress
+from retrain.trials.progress import Phase, Progress, progress
 
 T = TypeVar("T")
 

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from retrain.errors import FeatureError, ModelError
+from retrain.rows.labels import LabelledRows
 from retrain.spec import FILE, Spec
-from retrain.stages.labels import LabelledRows
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from retrain.modelling import metrics
 from retrain.spec import Spec
-from retrain.stages import metrics
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from retrain.stages.design_matrix import DesignMatrix
+    from retrain.modelling.design_matrix import DesignMatrix
 
 ROWS = 20_000
 """The single feature is chosen on at most so many rows, evenly spread over time."""

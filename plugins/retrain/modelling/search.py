@@ -17,7 +17,7 @@ from retrain.yamlfile import YamlFile
 if TYPE_CHECKING:
     import numpy as np
 
-    from retrain.stages.design_matrix import DesignMatrix
+    from retrain.modelling.design_matrix import DesignMatrix
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
     """
     from math import isfinite
 
-    from retrain.stages import metrics
+    from retrain.modelling import metrics
 
     tried = []
     for trial in trials(spec):

@@ -1,0 +1,1 @@
+"""A challenger on trial: what the ledger says of its release, what the prediction log shows, and how far it came."""
