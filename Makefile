@@ -30,7 +30,7 @@ lint: setup     ## ruff, mypy --strict, one-way imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: setup   ## let ruff write
 	$(BIN)/ruff check --fix .

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrain import aliases
+from retrain import aliases, override
 from retrain.artifacts import Candidate, ModelRef, Ref, Request, now
 from retrain.ledger import Ledger
 from retrain.release import Release, Served, promote
@@ -78,6 +78,11 @@ class World:
     def ledger(self) -> Ledger:
         """Read by eyes of its own, as another process would."""
         return Ledger(self.site.store, NAME)
+
+    def go_back(self, to: int | None, reason: str) -> Release:
+        """What `retrain rollback` writes, from a process of its own."""
+        entry = override.roll_back(self.ledger, to=to, actor="alice", reason=reason)
+        return Release.model_validate(entry.body)
 
     def another_site(self) -> Site:
         """The same place, seen by a process that has just started."""

@@ -15,7 +15,6 @@ from retrain.errors import LogBroken, ReleaseError, StoreError, UsageError
 from retrain.site import Site
 from retrain.stages import canary, shadow
 from retrain.stages.promote import promote
-from retrain.stages.roll_back import restore
 
 NO_SHADOW = {"shadow": {"requests": 0}}
 
@@ -181,7 +180,7 @@ def test_patience_may_end_in_a_pause_and_a_human_goes_on(make_world: Any, monkey
 def test_a_human_aborts(world: Any) -> None:
     candidate = world.candidate(2)
     begin(world, candidate)
-    restore(world.spec, world.another_site(), None, "alice", "I do not like it")
+    world.go_back(None, "I do not like it")
     progress = advance(world, candidate)
     assert (progress.state, progress.summary) == ("rolled_back", "version 2 was rolled back: I do not like it")
     assert begin(world, candidate).state == "rolled_back"

@@ -10,7 +10,7 @@ from retrain import release as machine
 from retrain.errors import ReleaseError
 from retrain.stages import canary, shadow
 from retrain.stages.promote import promote
-from retrain.stages.roll_back import restore, roll_back
+from retrain.stages.roll_back import roll_back
 
 
 def passed(world: Any, version: int = 2, run: str = "run-2") -> Any:
@@ -68,7 +68,7 @@ def test_a_pass_of_an_earlier_trial_does_not_count(world: Any) -> None:
 
 def test_what_was_rolled_back_in_between_is_not_promoted(world: Any) -> None:
     candidate = passed(world)
-    restore(world.spec, world.another_site(), None, "alice", "I saw something")
+    world.go_back(None, "I saw something")
     for keys in ({}, {"skip_canary": True, "reason": "hurry"}):
         with pytest.raises(ReleaseError, match="its release has ended: I saw something"):
             doit(world, candidate, **keys)
@@ -80,7 +80,7 @@ def test_a_retried_task_does_not_promote_what_was_replaced_since(make_world: Any
     world.champion()
     candidate = world.candidate(2)
     doit(world, candidate, skip_canary=True, reason="hurry")
-    restore(world.spec, world.another_site(), None, "alice", "it was bad")
+    world.go_back(None, "it was bad")
     with pytest.raises(ReleaseError, match="promoted it once"):
         doit(world, candidate, skip_canary=True, reason="hurry")
     assert world.ledger.champion().version == 1

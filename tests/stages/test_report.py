@@ -11,7 +11,7 @@ from retrain.artifacts import ExpectationResult, FileRef, Ref, Validation
 from retrain.stages import shadow
 from retrain.stages.promote import promote
 from retrain.stages.report import report
-from retrain.stages.roll_back import restore, roll_back
+from retrain.stages.roll_back import roll_back
 
 
 def told(world: Any, run: str = "run-2", states: dict[str, str] | None = None, **keys: Any) -> Any:
@@ -35,7 +35,7 @@ def test_a_promotion(make_world: Any) -> None:
 
 def test_a_promotion_that_was_undone_since(world: Any) -> None:
     promote(world.spec, world.request(skip_canary=True, reason="hurry"), world.candidate(2), world.site)
-    restore(world.spec, world.site, None, "alice", "it was bad")
+    world.go_back(None, "it was bad")
     assert told(world).headline == "flights: version 2 was promoted and replaced since: it was bad"
 
 

@@ -12,7 +12,7 @@ from retrain import aliases
 from retrain.errors import ReleaseError
 from retrain.stages import shadow
 from retrain.stages.promote import promote
-from retrain.stages.roll_back import restore, roll_back
+from retrain.stages.roll_back import roll_back
 
 
 def promoted(world: Any, *versions: int) -> None:
@@ -46,35 +46,36 @@ def test_it_does_not_drop_another_challenger(world: Any) -> None:
 
 def test_by_hand_it_goes_back_and_further_back_and_never_forth(world: Any) -> None:
     promoted(world, 2, 3)
-    assert restore(world.spec, world.site, None, "alice", "bad").champion.version == 2
-    again = restore(world.spec, world.site, None, "alice", "bad too")
+    assert world.go_back(None, "bad").champion.version == 2
+    again = world.go_back(None, "bad too")
     assert (again.champion.version, again.previous) == (1, None)
     with pytest.raises(ReleaseError, match="no blessed champion before it"):
-        restore(world.spec, world.site, None, "alice", "all bad")
+        world.go_back(None, "all bad")
 
 
 def test_the_next_one_to_return_to_is_named_so_that_gateways_keep_it(world: Any) -> None:
     promoted(world, 2, 3)
-    assert restore(world.spec, world.site, None, "alice", "bad").previous.version == 1
+    assert world.go_back(None, "bad").previous.version == 1
 
 
 def test_by_hand_to_a_version(world: Any) -> None:
     promoted(world, 2, 3)
-    assert restore(world.spec, world.site, 1, "alice", "far back").champion.version == 1
+    assert world.go_back(1, "far back").champion.version == 1
     for number, why in ((9, "no version 9"), (1, "champion already")):
         with pytest.raises(ReleaseError, match=why):
-            restore(world.spec, world.site, number, "alice", "no")
+            world.go_back(number, "no")
     world.candidate(4, blessed=False)
     with pytest.raises(ReleaseError, match="never been the champion"):
-        restore(world.spec, world.site, 4, "alice", "no")
+        world.go_back(4, "no")
 
 
 def test_the_ledger_is_written_before_the_aliases_are_touched(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    promoted(world, 2)
+    candidate = world.candidate(2)
+    shadow.begin(world.spec, world.request(), candidate, world.site)
     seen = []
-    monkeypatch.setattr(aliases, "mirror", lambda ledger, settings: seen.append(ledger.champion().version))
-    restore(world.spec, world.site, None, "alice", "bad")
-    assert seen == [1]
+    monkeypatch.setattr(aliases, "mirror", lambda ledger, settings: seen.append(ledger.release().state))
+    roll_back(world.spec, world.request(), candidate, world.site, "bad")
+    assert seen == ["rolled_back"]
 
 
 def test_nothing_heavy_is_imported_on_the_way(root: Any) -> None:

@@ -40,6 +40,16 @@ def test_an_honest_challenger_is_blessed_against_the_champion(with_champion: Any
     assert "colour=blue" in slices.reason
 
 
+def test_a_cleared_run_that_comes_to_another_model_has_that_one_judged_too(with_champion: Any, make_rows: Any) -> None:
+    with_champion.judge(make_rows(seed=1), "run-1")
+    with_champion.judge(make_rows(seed=2), "run-1")
+    with_champion.judge(make_rows(seed=2), "run-1")
+    ledger = with_champion.site.ledger(with_champion.spec.name)
+    judged = [entry.body["version"] for entry in ledger.of_kind("verdict") if entry.run == "run-1"]
+    assert judged == [3, 2], "each version once"
+    assert all(ledger.version(number).blessed for number in judged)
+
+
 def test_labels_shuffled_before_the_holdout_are_vetoed_by_the_change_gate(with_champion: Any, make_rows: Any) -> None:
     frame = make_rows(seed=1)
     old = (frame["at"] < frame["at"].max() - np.timedelta64(10, "D")).to_numpy()
