@@ -5,6 +5,9 @@ from __future__ import annotations
 from airflow.sdk import Param
 
 
+MOMENT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
+
+
 def trigger_form() -> dict[str, Param]:
     """The Params of a retraining, typed and described. A Dag of your own passes them as ``params``."""
     return {
@@ -12,6 +15,8 @@ def trigger_form() -> dict[str, Param]:
             None,
             type=["null", "string"],
             format="date-time",
+            # Airflow checks the format only where an optional package is installed; a pattern it always checks.
+            pattern=MOMENT,
             title="Data end",
             description="Rows at or after this moment are not used. Empty: the end of the run's interval, or what "
             "the asset event names.",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -84,6 +85,23 @@ def test_many_fetch_at_once(store: LocalStore, folder: Path, tmp_path: Path) -> 
         fetched = set(pool.map(lambda _: fetch_model(store, ref, tmp_path / "cache"), range(16)))
     assert fetched == {tmp_path / "cache" / ref.digest}
     assert (tmp_path / "cache" / ref.digest / "MLmodel").read_text() == "a model"
+
+
+def test_one_that_comes_second_leaves_the_first_ones_copy_alone(
+    store: LocalStore, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = keep_model(store, "p", folder)
+    cache = tmp_path / "cache"
+    copy, first = shutil.copyfile, []
+
+    def overtaken(source: Path, target: Path) -> None:
+        if not first:
+            first.append(None)
+            first[0] = os.stat(fetch_model(store, ref, cache)).st_ino
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfile", overtaken)
+    assert os.stat(fetch_model(store, ref, cache)).st_ino == first[0]
 
 
 def test_a_full_disk_leaves_nothing_half_written(

@@ -6,6 +6,7 @@ import errno
 import os
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from retrain.artifacts import ModelRef, canonical, digest, digest_file
@@ -50,7 +51,7 @@ def fetch_model(store: ObjectStore, ref: ModelRef, cache: Path) -> Path:
     try:
         for name, sha256 in ref.files.items():
             _fetch_file(store, ref, name, sha256, partial / name)
-        _settle(partial, target)
+        _settle(partial, target, ref)
     except OSError as error:
         raise _no_room(ref, cache, error) from error
     finally:
@@ -75,16 +76,20 @@ def _fetch_file(store: ObjectStore, ref: ModelRef, name: str, sha256: str, targe
         raise _tampered(store, ref, f"its file {name} does not have the hash it was kept with")
 
 
-def _settle(partial: Path, target: Path) -> None:
-    """Give a complete folder its name; whoever came first with the same content wins."""
-    try:
-        os.rename(partial, target)
-    except OSError:
-        if not target.is_dir():
-            raise
+def _settle(partial: Path, target: Path, ref: ModelRef) -> None:
+    """Give a complete folder its name. Whoever came first with the same content wins; a changed folder gives way."""
+    while True:
+        try:
+            os.rename(partial, target)
+            return
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+        if _intact(target, ref):
+            return
         aside = partial.with_name(f"{partial.name}-old")
-        os.rename(target, aside)
-        os.rename(partial, target)
+        with suppress(FileNotFoundError):  # another one has just moved it
+            os.rename(target, aside)
         shutil.rmtree(aside, ignore_errors=True)
 
 
