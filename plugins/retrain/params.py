@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from airflow.sdk import Param
 
-
 MOMENT = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$"
 
 
