@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-import types
-import typing
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from retrain.durations import spell
 from retrain.spec import Spec
+from retrain.yamlfile import models_in
 
 HEAD = """\
 # pipeline.yaml, key by key
@@ -44,7 +43,7 @@ def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
         if field.exclude:
             continue
         key = field.alias or name
-        found = next(_models(field.annotation), None)
+        found = next(models_in(field.annotation), None)
         if found is not None:
             inner.append((f"{path}.{key}".lstrip("."), found))
         meaning = field.description or (f"see below; {(found.__doc__ or '').strip()}" if found else "")
@@ -71,15 +70,6 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, tuple):
         return f"`{list(value)}`"
     return f"`{value}`" if value != "" else ""
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        if issubclass(annotation, BaseModel):
-            yield annotation
-        return
-    for argument in typing.get_args(annotation):
-        yield from _models(argument)
 
 
 if __name__ == "__main__":

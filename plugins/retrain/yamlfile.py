@@ -165,14 +165,15 @@ def _section(model: type[BaseModel], key: str) -> type[BaseModel] | None:
     """The model class behind a key of a model class."""
     for name, field in model.model_fields.items():
         if (field.alias or name) == key:
-            return next(_models(field.annotation), None)
+            return next(models_in(field.annotation), None)
     return None
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The model classes inside a type annotation."""
     if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
         if issubclass(annotation, BaseModel):
             yield annotation
         return
     for argument in typing.get_args(annotation):
-        yield from _models(argument)
+        yield from models_in(argument)
