@@ -118,7 +118,8 @@ def test_categories() -> None:
 
 
 def test_pandas_columns_work() -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas
+
     column = pandas.Series(["a", None, "b", "a"])
     assert Histogram.from_values(column).missing == 1
     counted = Histogram.from_values(pandas.Series([1, None, 3], dtype="Int64"), categorical=False)
