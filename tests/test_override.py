@@ -170,6 +170,18 @@ def test_a_veto_drops_the_version_that_is_being_released(ledger: Ledger) -> None
         veto(ledger, 5, **BY)
 
 
+def test_the_gates_of_a_later_run_do_not_lift_what_a_human_forbade(ledger: Ledger) -> None:
+    """The same data and code give the same version, which the gates would bless again."""
+    trained(ledger, 5)
+    veto(ledger, 5, **BY)
+    again = {"version": 5, "outcome": "blessed", "reason": "6 gates passed", "verdict": None, "by": "gates"}
+    ledger.append("verdict", again, actor="airflow:schedule", run="run-9", once="run-9/verdict/v")
+    assert (ledger.version(5).blessed, ledger.version(5).standing) == (False, "vetoed")
+    assert ledger.version(5).reason == BY["reason"]
+    bless(ledger, 5, **BY)
+    assert ledger.version(5).blessed
+
+
 def test_the_champion_cannot_be_vetoed(ledger: Ledger) -> None:
     head = ledger.head
     with pytest.raises(ReleaseError, match="retrain rollback p"):

@@ -57,6 +57,12 @@ def test_a_mistake_names_file_line_key_value_and_what_was_expected(tmp_path: Pat
     assert "less than 1" in str(error)
 
 
+def test_a_stage_whose_age_is_not_looked_at_is_a_mistake(tmp_path: Path) -> None:
+    (error,) = mistakes(tmp_path, staleness={"stages": {"evalute": "1d"}}).values()
+    assert error.key == "staleness.stages"
+    assert "evaluate" in str(error)
+
+
 def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     found = mistakes(tmp_path, task="ranking", colour="red", canary={"steps": [0.5, 0.1], "alpha": 2})
     assert {"task", "colour", "canary.steps", "canary.alpha"} <= set(found)

@@ -253,8 +253,13 @@ class Ledger:
         )
 
     def versions(self) -> list[Version]:
-        """Every trained version with its standing, oldest first."""
+        """Every trained version with its standing, oldest first.
+
+        What a human has vetoed only a human blesses again: the same data and code make the same version, and the
+        gates of a later run would let it pass once more.
+        """
         found: dict[int, Version] = {}
+        forbidden: set[int] = set()
         for entry in self.entries():
             if entry.kind == "trained":
                 version = _trained(entry)
@@ -262,6 +267,10 @@ class Ledger:
             elif entry.kind == "release":
                 _apply_release(found, Release.model_validate(entry.body))
             elif (number := entry.body.get("version")) in found:
+                if _by_human(entry):
+                    (forbidden.add if entry.body["outcome"] == "vetoed" else forbidden.discard)(number)
+                elif number in forbidden:
+                    continue
                 found[number] = _judged(found[number], entry)
         return list(found.values())
 
@@ -290,6 +299,11 @@ def _trained(entry: Entry) -> Version:
         data_end=body["data_end"],
         standing="candidate",
     )
+
+
+def _by_human(entry: Entry) -> bool:
+    """Is it a verdict that was given by hand?"""
+    return entry.kind == "verdict" and entry.body.get("by", "gates") != "gates"
 
 
 def _judged(version: Version, entry: Entry) -> Version:

@@ -193,6 +193,10 @@ class Bless(Section):
     approval: Approval = Field(default_factory=Approval)
 
 
+AGED = ("collect", "validate", "features", "train", "evaluate", "bless")
+"""The stages whose results must not be too old at release."""
+
+
 class Staleness(Section):
     """The oldest things that may be used."""
 
@@ -203,6 +207,13 @@ class Staleness(Section):
     stages: dict[str, Duration] = Field(
         {}, description="Oldest allowed result of each stage at release; default 7d each."
     )
+
+    @field_validator("stages")
+    @classmethod
+    def _aged(cls, stages: dict[str, timedelta]) -> dict[str, timedelta]:
+        if not set(stages) <= set(AGED):
+            raise ValueError(f"ages of the stages {', '.join(AGED)}")
+        return stages
 
 
 class DriftSpec(Section):

@@ -386,6 +386,16 @@ def test_a_new_champion_does_not_wait_for_a_challenger(stand: Open, pretended: M
     assert s.client.get("/pipelines/flights").json()["challenger"] is None
 
 
+def test_a_superseded_challenger_is_asked_no_more_while_the_next_one_waits(stand: Open, pretended: Model) -> None:
+    s = stand({1: pretended(constant(1)), 2: pretended(constant(2)), 3: StoreError("the store is away")})
+    s.release(1, 2, share=1.0)
+    assert s.ask(ROW).headers["X-Retrain-Version"] == "2"
+    number = s.write(1, 3, shadow=1.0)
+    wait_for(lambda: s.number == number, "the new release")
+    assert s.ask(ROW).headers["X-Retrain-Version"] == "1"
+    assert s.tried is None
+
+
 def test_a_broken_ledger_keeps_the_last_good_release(stand: Open, pretended: Model) -> None:
     s = stand({1: pretended(constant(1)), 2: pretended(constant(2))})
     s.release(1)

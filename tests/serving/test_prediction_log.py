@@ -406,6 +406,32 @@ def test_the_same_part_is_not_written_twice(store: LocalStore, tmp_path: Path) -
     assert len(paths) == 1
 
 
+def test_a_plan_speaks_only_of_bytes_that_were_synced(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer goes on while the shipper syncs; what comes in between waits for the next part."""
+    segment = Segment.create(tmp_path / "segments")
+    segment.append(line("predictions", prediction("a")))
+    ships = Shipper(store, "flights", segment)
+    synced, sync, plan = [0], Segment.sync, Shipper._write_plan
+    late = [line("predictions", prediction("b"))]
+
+    def sync_while_written(this: Segment) -> None:
+        synced[0] = this.size
+        sync(this)
+        if late:
+            this.append(late.pop())
+
+    def check(this: Shipper, next_: Any) -> None:
+        assert next_.end <= synced[0]
+        plan(this, next_)
+
+    monkeypatch.setattr(Segment, "sync", sync_while_written)
+    monkeypatch.setattr(Shipper, "_write_plan", check)
+    ships.ship()
+    assert (ships.behind, segment.size) == (0, synced[0])
+
+
 # -- the gateway's log ---------------------------------------------------------------------------------------------
 
 

@@ -229,6 +229,14 @@ def test_a_candidate_that_never_loads_does_not_pass(
     assert _gateways() == []
 
 
+def test_a_feature_function_that_prints_is_no_candidate_that_hangs(
+    site: Site, spec: Spec, request_: Request, candidate: Callable[..., Candidate]
+) -> None:
+    loud = GOOD.replace("return", "print('x' * 3000, flush=True)\n    return")
+    rehearsal = rehearse(spec, request_, candidate(loud), site)
+    assert rehearsal.passed, rehearsal.reason
+
+
 @pytest.mark.parametrize("harm", ["changed", "deleted"])
 def test_a_tampered_model_does_not_pass(
     harm: str, site: Site, spec: Spec, request_: Request, candidate: Callable[..., Candidate]

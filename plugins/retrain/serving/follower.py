@@ -1,8 +1,8 @@
 """Follows a pipeline's ledger: the newest release whose models are loaded is the one that routes.
 
 A new release is taken up only when its champion is loaded and its challenger is loaded or known to be unloadable;
-until then the release before it stays. Champion, challenger and previous champion stay in memory, so a rollback is
-taken up at the next look.
+until then the release before it stays, but for a challenger that was dropped since: the champion answers for it at
+once. Champion, challenger and previous champion stay in memory, so a rollback is taken up at the next look.
 
 When the store is lost or the ledger is broken the release that is known stays, and ``problems`` says so. It is also
 kept on this disk, so that a gateway started while the store is away serves what it served before. A ledger that is
@@ -183,9 +183,15 @@ class Follower:
             return [str(champion.problem)] if champion.problem else []
         if challenger is None or _settled(challenger):
             self._route(known, champion.runner, challenger)
-        elif self.routing is None or self.routing.champion is not champion.runner:
+        elif self._outdated(champion.runner, release):
             self._route(_without_challenger(known), champion.runner, None)
         return [str(challenger.problem)] if challenger is not None and challenger.problem else []
+
+    def _outdated(self, champion: Runner, release: Release) -> bool:
+        """Does what routes now ask another champion, or a challenger that was dropped since?"""
+        if self.routing is None or self.routing.champion is not champion:
+            return True
+        return self.routing.release.challenger not in (None, release.challenger)
 
     def _route(self, known: Known, champion: Runner, challenger: Loading | None) -> None:
         routing = Routing(
@@ -235,7 +241,8 @@ def _settled(loading: Loading) -> bool:
 
 
 def _without_challenger(known: Known) -> Known:
-    """Until the challenger is loaded the champion answers alone: a switch of champions never waits for it."""
+    """Until the challenger is loaded the champion answers alone: neither a switch of champions nor the end of the
+    challenger before waits for it."""
     alone = known.release.model_copy(update={"challenger": None, "share": 0.0, "shadow": 0.0})
     return Known(number=known.number, release=alone)
 

@@ -8,7 +8,6 @@ are fetched and verified, the model is loaded and asked. Its prediction log stay
 from __future__ import annotations
 
 import os
-import select
 import subprocess
 import sys
 import time
@@ -39,7 +38,7 @@ class Sandbox:
     :param url: where it answers.
     """
 
-    def __init__(self, pipeline: str, process: subprocess.Popen[str], url: str, output: Path) -> None:
+    def __init__(self, pipeline: str, process: subprocess.Popen[bytes], url: str, output: Path) -> None:
         import httpx
 
         self.pipeline = pipeline
@@ -116,7 +115,8 @@ def sandbox(spec: Spec, candidate: Candidate, site: Site) -> Iterator[Sandbox]:
     with scratch() as folder:
         _stage(spec, candidate, site, folder)
         output = folder / "output.txt"
-        with output.open("wb") as stream:
+        printed = folder / "printed.txt"  # a file, not a pipe: a model that prints would fill it and hang
+        with output.open("wb") as stream, printed.open("wb") as out:
             process = subprocess.Popen(
                 [
                     sys.executable,
@@ -132,12 +132,11 @@ def sandbox(spec: Spec, candidate: Candidate, site: Site) -> Iterator[Sandbox]:
                 env=_environment(spec, site, folder),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=out,
                 stderr=stream,
-                text=True,
             )
         try:
-            yield Sandbox(spec.name, process, _address(process, output), output)
+            yield Sandbox(spec.name, process, _address(process, printed, output), output)
         finally:
             process.kill()
             process.wait()
@@ -176,11 +175,14 @@ def _environment(spec: Spec, site: Site, folder: Path) -> dict[str, str]:
     }
 
 
-def _address(process: subprocess.Popen[str], output: Path) -> str:
+def _address(process: subprocess.Popen[bytes], printed: Path, output: Path) -> str:
     """Read where the gateway listens from its first line."""
-    assert process.stdout is not None
-    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
-    line = process.stdout.readline() if ready else ""
+    until = time.monotonic() + START_SECONDS
+    while "\n" not in (line := printed.read_text(errors="replace")):
+        if process.poll() is not None or time.monotonic() > until:
+            break
+        time.sleep(LOOK_SECONDS)
+    line = line.partition("\n")[0]
     if not line.startswith("listening on "):
         raise GatewayError(
             f"The gateway for the rehearsal did not start within {START_SECONDS:.0f} s. {_tail(output)}".strip(),

@@ -82,9 +82,9 @@ class Shipper:
         self._file.unlink(missing_ok=True)
 
     def _plan_next(self) -> None:
-        self.segment.sync()
         begin, last = self._plan.end, self._plan.part
         end = begin + len(self.segment.read(begin, PART_BYTES))
+        self.segment.sync()  # after the range is settled: the writer goes on meanwhile
         self._write_plan(Plan(part=last + 1, begin=begin, end=end, planned=now(), shipped=False))
 
     def _upload(self) -> None:

@@ -27,10 +27,9 @@ from retrain.artifacts import (
 from retrain.durations import about, spell
 from retrain.ledger import Ledger
 from retrain.site import Site
-from retrain.spec import Spec
+from retrain.spec import AGED, Spec
 
 STAGE_LIMIT = timedelta(days=7)
-STAGES = ("collect", "validate", "features", "train", "evaluate", "bless")
 
 
 def freshness(spec: Spec, request: Request, candidate: Candidate, site: Site) -> Freshness:
@@ -107,7 +106,7 @@ def _stage_ages(spec: Spec, candidate: Candidate, site: Site, ledger: Ledger) ->
     made = _made_at(candidate, site, ledger)
     present = now()
     limits = spec.staleness.stages
-    return [_age(stage, present - made[stage], limits.get(stage, STAGE_LIMIT)) for stage in STAGES if stage in made]
+    return [_age(stage, present - made[stage], limits.get(stage, STAGE_LIMIT)) for stage in AGED if stage in made]
 
 
 def _made_at(candidate: Candidate, site: Site, ledger: Ledger) -> dict[str, datetime]:

@@ -7,6 +7,7 @@ import pytest
 
 from retrain import artifacts
 from retrain.artifacts import Drift, Ref
+from retrain.spec import AGED
 from retrain.stages import freshness as stage
 from retrain.stages.freshness import fresh_enough, freshness
 
@@ -69,8 +70,8 @@ def test_stage_results_grow_old_by_the_clock_even_within_a_run(
     monkeypatch.setattr(stage, "now", lambda: artifacts.now() + timedelta(days=8))
     result = freshness(with_champion.spec, request, candidate, with_champion.site)
     assert not result.fresh
-    assert {age.subject for age in result.ages if age.stale} == set(stage.STAGES)
-    patient = with_champion.write(staleness={"stages": dict.fromkeys(stage.STAGES, "9d")})
+    assert {age.subject for age in result.ages if age.stale} == set(AGED)
+    patient = with_champion.write(staleness={"stages": dict.fromkeys(AGED, "9d")})
     assert freshness(patient, request, candidate, with_champion.site).fresh
 
 
