@@ -182,6 +182,17 @@ def test_the_gates_of_a_later_run_do_not_lift_what_a_human_forbade(ledger: Ledge
     assert ledger.version(5).blessed
 
 
+def test_a_human_may_forbid_for_good_what_the_gates_have_only_vetoed(ledger: Ledger) -> None:
+    trained(ledger, 5)
+    gates = {"version": 5, "outcome": "vetoed", "reason": "change", "verdict": None, "by": "gates"}
+    ledger.append("verdict", gates, actor="airflow:schedule", run="run-8", once="run-8/verdict/v")
+    veto(ledger, 5, **BY)
+    ledger.append("verdict", {**gates, "outcome": "blessed"}, actor="airflow:schedule", run="run-9")
+    assert not ledger.version(5).blessed
+    with pytest.raises(ReleaseError, match="vetoed already"):
+        veto(ledger, 5, **BY)
+
+
 def test_the_champion_cannot_be_vetoed(ledger: Ledger) -> None:
     head = ledger.head
     with pytest.raises(ReleaseError, match="retrain rollback p"):

@@ -56,7 +56,7 @@ def veto(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
             head = ledger.append(
                 "release", drop(release, reason=f"vetoed by {actor}: {reason}"), actor=actor, after=head
             ).number
-        elif version.standing == "vetoed":
+        elif _forbidden(ledger, number):
             raise ReleaseError(
                 f"Version {number} of pipeline '{ledger.pipeline}' is vetoed already: {version.reason}.",
                 do="nothing is to be done; it will not be released.",
@@ -64,6 +64,13 @@ def veto(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
         return _verdict(ledger, number, "vetoed", actor, reason, head)
 
     return _until_settled(ledger, write)
+
+
+def _forbidden(ledger: Ledger, number: int) -> bool:
+    """Has a human vetoed it, and none blessed it since? A veto of the gates may be followed by their blessing."""
+    verdicts = (entry.body for entry in ledger.of_kind("verdict") if entry.body["version"] == number)
+    by_hand = next((body for body in verdicts if body.get("by", "gates") != "gates"), None)
+    return by_hand is not None and by_hand["outcome"] == "vetoed"
 
 
 def roll_back(ledger: Ledger, *, to: int | None, actor: str, reason: str) -> Entry:

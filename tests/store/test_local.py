@@ -201,3 +201,12 @@ def test_a_folder_that_cannot_be_read_does_not_look_empty(store: LocalStore, mon
     monkeypatch.setattr(os, "scandir", denied)
     with pytest.raises(StoreError, match="Permission denied"):
         store.list("a")
+
+
+def test_a_file_where_a_folder_belongs_is_an_error_and_no_lost_race(tmp_path: Path) -> None:
+    """``create`` must not say "somebody else has won": the ledger would try again for ever."""
+    store = LocalStore(tmp_path / "store")
+    store.put("p/ledger", b"")
+    for write in (store.put, store.create):
+        with pytest.raises(StoreError, match="Not a directory"):
+            write("p/ledger/00000001.json", b"{}")

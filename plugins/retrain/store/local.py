@@ -93,7 +93,10 @@ class LocalStore:
                 where=self.root,
                 do="mount or create it, or point RETRAIN_STORE at the right place.",
             )
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:  # not "somebody has created the object": nobody ever can
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
 
 
 def _unless_missing(error: OSError) -> None:
