@@ -18,7 +18,7 @@ from served import served_flights
 
 from retrain.demo.airflow import free_port
 from retrain.demo.data import live_requests, month_frame
-from retrain.serving.model_store import fetch_model
+from retrain.model.store import fetch_model
 
 REQUESTS = 400
 CLIENTS = 8

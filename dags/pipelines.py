@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from retrain.dag import discover
+from retrain.airflow.dag import discover
 
 globals().update(discover(Path(__file__).parent.parent / "include" / "pipelines"))

@@ -12,9 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from retrain.durations import spell
 from retrain.spec import Spec
-from retrain.yamlfile import models_in
+from retrain.spec.durations import spell
+from retrain.spec.yamlfile import models_in
 
 HEAD = """\
 # pipeline.yaml, key by key

@@ -8,10 +8,17 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from retrain.settings import Settings
 from retrain.site import Site
+
+# A loaded machine is slow, and that is no failure of a property.
+hypothesis.settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any-machine")
 
 ROOT = Path(__file__).parent.parent
 # Airflow reads its configuration, and writes into its home, when it is imported: never in ~/airflow.

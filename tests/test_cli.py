@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from retrain import cli
-from retrain import release as machine
 from retrain.artifacts import ModelRef, Ref, Report, Request, canonical, now
 from retrain.ledger import Entry, Ledger
-from retrain.release import Served
+from retrain.ledger import release as machine
+from retrain.ledger.release import Served
 from retrain.settings import Settings
 from retrain.site import Site
 

@@ -12,12 +12,12 @@ import pytest
 from retrain import retraining
 from retrain.artifacts import Candidate, ModelRef, Ref, Rehearsal, Request
 from retrain.errors import DataError, ReleaseError, StoreError, ValidationFailed
-from retrain.release import Release, Served
+from retrain.ledger.release import Release, Served
 from retrain.retraining import retrain
+from retrain.rollout.progress import progress
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.stages import canary, shadow
-from retrain.trials.progress import progress
 
 ALL = "collect validate drift features train evaluate bless freshness rehearse shadow canary promote"
 

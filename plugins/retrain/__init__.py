@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-__all__ = ["RetrainDag", "RetrainTaskGroup", "__version__", "get_provider_info"]
+__all__ = ["RetrainDag", "RetrainTaskGroup", "__version__"]
 
 if TYPE_CHECKING:
-    from retrain.dag import RetrainDag, RetrainTaskGroup
+    from retrain.airflow.dag import RetrainDag, RetrainTaskGroup
 
 
 def __getattr__(name: str) -> Any:
     """Import the Airflow side only when it is asked for, so that the core stays light."""
     if name in {"RetrainDag", "RetrainTaskGroup"}:
-        from retrain import dag
-
-        return getattr(dag, name)
+        return getattr(importlib.import_module("retrain.airflow.dag"), name)
     raise AttributeError(f"module 'retrain' has no attribute {name!r}")
-
-
-def get_provider_info() -> dict[str, Any]:
-    """What Airflow's provider manager asks of a package: names, configuration, links."""
-    from retrain.provider import provider_info
-
-    return provider_info(__version__)

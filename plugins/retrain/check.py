@@ -74,8 +74,8 @@ def _wrong(subject: str, error: RetrainError) -> Finding:
 
 
 def _source(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    from retrain.scaffold.table import Table
     from retrain.stages.collect import source_files
-    from retrain.table import Table
 
     files = source_files(spec, settings)
     needed = _needed(spec)
@@ -134,8 +134,8 @@ def _head(spec: Spec, file: Path) -> DataFrame:
     """The first rows of a file, roughly as the first stage would read them."""
     import pandas as pd
 
-    from retrain.rows.event_time import moments
-    from retrain.table import Table
+    from retrain.data.event_time import moments
+    from retrain.scaffold.table import Table
 
     table = Table(file)
     if table.parquet:
@@ -155,7 +155,7 @@ def _head(spec: Spec, file: Path) -> DataFrame:
 
 
 def _features(spec: Spec, settings: Settings) -> Iterator[Finding]:
-    from retrain.serving.model import feature_function
+    from retrain.model.model import feature_function
     from retrain.stages.collect import source_files
 
     spec.require_file(spec.feature_file, "features", "the module that holds the feature function")
@@ -201,8 +201,8 @@ def _problem(build: Callable[[DataFrame], DataFrame], inputs: DataFrame) -> str:
 
 
 def _suite(spec: Spec, settings: Settings) -> Iterator[Finding]:
+    from retrain.scaffold.table import Table
     from retrain.stages.collect import source_files
-    from retrain.table import Table
 
     spec.require_file(spec.suite_file, "validate.expectations", "a Great Expectations suite")
     try:
@@ -318,7 +318,7 @@ def _dag(spec: Spec, settings: Settings) -> Iterator[Finding]:
     with tempfile.TemporaryDirectory(prefix="retrain-check-") as home:
         os.environ.setdefault("AIRFLOW_HOME", home)
         try:
-            from retrain.dag import RetrainDag
+            from retrain.airflow.dag import RetrainDag
 
             dag = RetrainDag(spec.folder)
         except RetrainError:

@@ -9,7 +9,10 @@ from typing import Any, Protocol, TypeVar
 
 from retrain.artifacts import Artifact, Candidate, Report, Request, Value
 from retrain.errors import ReleaseError, RetrainError
-from retrain.release import Release
+from retrain.ledger.release import Release
+from retrain.rollout.progress import Progress
+from retrain.rollout.trial import approved
+from retrain.rollout.watch import Watch
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.stages import canary, shadow
@@ -25,9 +28,6 @@ from retrain.stages.report import STAGES, report
 from retrain.stages.roll_back import roll_back
 from retrain.stages.train import train
 from retrain.stages.validate import require_valid, validate
-from retrain.trials.progress import Progress
-from retrain.trials.trial import approved
-from retrain.trials.watch import Watch
 
 T = TypeVar("T")
 

@@ -15,8 +15,8 @@ import pandas as pd
 import pytest
 
 from retrain.errors import DataError, SourceError, StoreFull, UsageError
+from retrain.model.model import feature_function
 from retrain.scaffold.folder import Made, Wish, make
-from retrain.serving.model import feature_function
 from retrain.site import Site
 from retrain.spec import Spec
 

@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from retrain.errors import ModelTampered, StoreError, UsageError
-from retrain.release import Release, Served
+from retrain.ledger.release import Release, Served
+from retrain.log.parts import LogReader
+from retrain.log.shipper import line
 from retrain.serving.gateway import Gateway
 from retrain.serving.options import Options
-from retrain.serving.prediction_log import LogReader
 from retrain.serving.router import goes_to_challenger
-from retrain.serving.shipper import line
 from retrain.site import Site
 from retrain.store.local import LocalStore
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.artifacts import ModelRef
-from retrain.release import Release, Served
+from retrain.ledger.release import Release, Served
 from retrain.serving.router import entity_name, goes_to_challenger, is_shadowed, unit
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from retrain import release as machine
 from retrain.errors import ReleaseError
+from retrain.ledger import release as machine
 from retrain.stages import canary, shadow
 from retrain.stages.promote import promote
 from retrain.stages.roll_back import roll_back

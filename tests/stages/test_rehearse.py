@@ -20,13 +20,13 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from retrain.artifacts import Candidate, FeatureSet, FileRef, ModelRef, Ref, Rehearsal, Request
+from retrain.data.frames import keep_frame
 from retrain.errors import GatewayError, ObjectMissing
-from retrain.frames import keep_frame
-from retrain.serving import sandbox as sandboxes
-from retrain.serving.model_store import keep_model
+from retrain.model.store import keep_model
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.stages.rehearse import REQUESTS, rehearse, same
+from retrain.targets import sandbox as sandboxes
 
 pytestmark = pytest.mark.system
 

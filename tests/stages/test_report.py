@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from retrain import release as machine
 from retrain.artifacts import ExpectationResult, FileRef, Ref, Validation
+from retrain.ledger import release as machine
 from retrain.stages import shadow
 from retrain.stages.promote import promote
 from retrain.stages.report import report

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from retrain import aliases
 from retrain.errors import ReleaseError
 from retrain.stages import shadow
 from retrain.stages.promote import promote
 from retrain.stages.roll_back import roll_back
+from retrain.tracking import aliases
 
 
 def promoted(world: Any, *versions: int) -> None:

@@ -24,7 +24,7 @@ DAGS = '''"""The small pipeline as an Airflow Dag, with quick retries."""
 from datetime import timedelta
 from pathlib import Path
 
-from retrain.dag import RetrainDag
+from retrain.airflow.dag import RetrainDag
 
 quick = {"owner": "tests", "retries": 3, "retry_delay": timedelta(0)}
 dag = RetrainDag(Path(PIPELINES) / "visits", default_args=quick)

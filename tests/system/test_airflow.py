@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
 HERE = Path(__file__).parent
 DISCOVER = '''"""All pipelines of a folder as Airflow Dags."""
-from retrain.dag import discover
+from retrain.airflow.dag import discover
 globals().update(discover(PIPELINES))
 '''
 

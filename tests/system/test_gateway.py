@@ -27,9 +27,9 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from retrain.release import Release, Served, promote, ramp, restore, roll_back, start_shadow
-from retrain.serving.model_store import keep_model
-from retrain.serving.prediction_log import LogReader
+from retrain.ledger.release import Release, Served, promote, ramp, restore, roll_back, start_shadow
+from retrain.log.parts import LogReader
+from retrain.model.store import keep_model
 from retrain.settings import Settings
 from retrain.site import Site
 

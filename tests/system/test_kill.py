@@ -29,7 +29,7 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from retrain.dag import RetrainDag
+from retrain.airflow.dag import RetrainDag
 from retrain.store.local import LocalStore
 
 STOPS = Path(os.environ["STOPS"])

@@ -12,7 +12,7 @@ import pandas as pd
 
 from retrain.artifacts import now
 from retrain.ledger import Ledger
-from retrain.serving.prediction_log import part_path, to_parquet
+from retrain.log.parts import part_path, to_parquet
 from retrain.site import Site
 
 FOLDER = Path(__file__).parent / "pipelines" / "visits"

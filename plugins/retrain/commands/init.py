@@ -57,7 +57,7 @@ def init(
 
 
 def _duration(text: str) -> timedelta:
-    from retrain.durations import parse
+    from retrain.spec.durations import parse
 
     try:
         return parse(text)

@@ -19,7 +19,7 @@ Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 
 def bless(name: Name, version: Version, reason: Reason, json: Json = False) -> None:
     """Allow a version that was vetoed or left undecided."""
-    from retrain.override import bless as write
+    from retrain.ledger.overrule import bless as write
 
     entry = write(open_ledger(name, open_site()), version, actor=actor(), reason=reason)
     _show(entry, json, f"is blessed; release it with `retrain run {name} --redeploy {version}`")
@@ -27,7 +27,7 @@ def bless(name: Name, version: Version, reason: Reason, json: Json = False) -> N
 
 def veto(name: Name, version: Version, reason: Reason, json: Json = False) -> None:
     """Forbid a version; if it is being released, it is dropped at once."""
-    from retrain.override import veto as write
+    from retrain.ledger.overrule import veto as write
 
     site = open_site()
     ledger = open_ledger(name, site)

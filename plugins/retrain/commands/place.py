@@ -75,9 +75,9 @@ def follow(ledger: Ledger, site: Site) -> None:
     """Let MLflow's aliases follow a decision that is written and printed already; slow, and allowed to fail."""
     import logging
 
-    from retrain.aliases import mirror
+    from retrain.tracking.aliases import mirror
 
-    logging.getLogger("retrain.aliases").addHandler(logging.NullHandler())
+    logging.getLogger("retrain.tracking.aliases").addHandler(logging.NullHandler())
     problem = mirror(ledger, site.settings)
     if problem is not None:
         typer.echo(f"Note: {problem}", err=True)

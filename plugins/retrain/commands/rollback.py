@@ -17,8 +17,8 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Drop the version being released; if none is, return to the champion before. Takes effect within a second."""
-    from retrain.override import roll_back
-    from retrain.release import Release
+    from retrain.ledger.overrule import roll_back
+    from retrain.ledger.release import Release
 
     site = open_site()
     ledger = open_ledger(name, site)

@@ -81,7 +81,7 @@ def _request(
     redeploy: int | None,
 ) -> Request:
     from retrain.artifacts import Request, now
-    from retrain.data_end import data_end
+    from retrain.scaffold.data_end import data_end
 
     began = now()
     return Request(

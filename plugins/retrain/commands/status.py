@@ -12,7 +12,7 @@ from retrain.commands.place import open_ledger, open_site, pipelines
 
 if TYPE_CHECKING:
     from retrain.ledger import Entry, Ledger, Version
-    from retrain.release import Release
+    from retrain.ledger.release import Release
     from retrain.site import Site
 
 RUNS = 5
@@ -188,6 +188,6 @@ def _say_canary(canary: dict[str, Any]) -> str:
 
 
 def _ago(at: datetime) -> str:
-    from retrain.durations import about
+    from retrain.spec.durations import about
 
     return f"{about((datetime.now(UTC) - at).total_seconds())} ago"

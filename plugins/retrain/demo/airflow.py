@@ -221,7 +221,7 @@ class LocalAirflow:
                 "executor": "LocalExecutor",
                 "parallelism": 8,
                 "mp_start_method": "forkserver",
-                "mp_forkserver_preload": "retrain.warm",
+                "mp_forkserver_preload": "retrain.airflow.warm",
                 "dags_are_paused_at_creation": False,
                 "simple_auth_manager_users": f"{USER}:admin,viewer:viewer",
                 "simple_auth_manager_passwords_file": self.home / "passwords.json",

@@ -19,8 +19,8 @@ from retrain.demo.stack import PIPELINE, Stack
 from retrain.demo.traffic import Tally, Traffic
 from retrain.demo.view import View
 from retrain.ledger import Entry
-from retrain.override import roll_back
-from retrain.release import Release
+from retrain.ledger.overrule import roll_back
+from retrain.ledger.release import Release
 
 A = TypeVar("A", bound=Artifact)
 NOTE = "retrain_note"

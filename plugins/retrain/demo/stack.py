@@ -25,7 +25,7 @@ PATIENCE = 120.0
 # Airflow reads a file only if the words "dag" and "airflow" are in it.
 DAG_FILE = '''"""The demo's Dag. Airflow has no schedule for it: the demo itself says when a month has arrived."""
 
-from retrain.dag import RetrainDag
+from retrain.airflow.dag import RetrainDag
 
 flights = RetrainDag("{folder}", schedule=None)
 '''

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from retrain.modelling import metrics
+from retrain.metrics import statistics as metrics
 from retrain.spec import Spec
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import FeatureSet, FileRef
+from retrain.data.frames import load_frame
 from retrain.errors import TrainingError
-from retrain.frames import load_frame
-from retrain.modelling.label_loss import spell
+from retrain.metrics.label_loss import spell
 from retrain.site import Site
 from retrain.spec import Spec
 
@@ -41,7 +41,7 @@ class DesignMatrix:
     @property
     def rows(self) -> np.ndarray:
         """The features as a float64 matrix; missing values are NaN."""
-        from retrain.serving.model import matrix
+        from retrain.model.model import matrix
 
         return matrix(self.features)
 

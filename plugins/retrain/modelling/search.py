@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrain.errors import SpecError, TrainingError
 from retrain.spec import FILE, CandidateSpec, Spec
-from retrain.yamlfile import YamlFile
+from retrain.spec.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,7 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
     """
     from math import isfinite
 
-    from retrain.modelling import metrics
+    from retrain.metrics import statistics as metrics
 
     tried = []
     for trial in trials(spec):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from retrain.spec import FILE, Spec
-from retrain.yamlfile import YamlFile
+from retrain.spec.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     import numpy as np

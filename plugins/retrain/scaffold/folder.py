@@ -18,11 +18,11 @@ from retrain.scaffold.pipeline_file import pipeline_yaml
 from retrain.scaffold.profile import Profile, profile
 from retrain.scaffold.readme_file import readme_md
 from retrain.scaffold.suite import suite
+from retrain.scaffold.table import Table, pattern
 from retrain.scaffold.timestamp import Format, detect
 from retrain.scaffold.windows import Windows, windows
 from retrain.settings import Settings
 from retrain.spec import Source, Spec, Task
-from retrain.table import Table, pattern
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -8,9 +8,9 @@ import re
 from datetime import timedelta
 from typing import Any
 
-from retrain.durations import spell
 from retrain.scaffold.profile import Column, Profile
 from retrain.scaffold.windows import DAY, HOUR, Windows
+from retrain.spec.durations import spell
 
 PLAIN = re.compile(r"^[A-Za-z_./][A-Za-z0-9_./-]*$")
 RESERVED = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})

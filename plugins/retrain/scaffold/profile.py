@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from retrain.errors import DataError, UsageError
+from retrain.scaffold.table import examples
 from retrain.spec import Task
-from retrain.table import examples
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

@@ -7,8 +7,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from retrain.data_end import after
 from retrain.errors import DataError
+from retrain.scaffold.data_end import after
 from retrain.scaffold.profile import Profile
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from retrain.artifacts import Value
 from retrain.errors import LedgerBroken, RetrainError, StoreMissing
 from retrain.ledger import Ledger
-from retrain.release import Release
+from retrain.ledger.release import Release
 from retrain.serving.models import Loader, Loading, Models
 from retrain.serving.options import Options
 from retrain.serving.runtime import Runner

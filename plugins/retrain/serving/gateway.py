@@ -26,8 +26,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from retrain.errors import RetrainError, SpecError, UsageError
+from retrain.log.writer import GatewayLog
 from retrain.serving.follower import Follower
-from retrain.serving.gateway_log import GatewayLog
 from retrain.serving.metrics import CONTENT_TYPE, Metrics
 from retrain.serving.models import store_loader
 from retrain.serving.options import Options

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from retrain.errors import ModelError, RetrainError
-from retrain.release import Served
+from retrain.ledger.release import Served
 from retrain.serving.options import Options
 from retrain.serving.runtime import Answering, Runner, ask_together
 from retrain.store.base import ObjectStore
@@ -34,8 +34,8 @@ def store_loader(store: ObjectStore, cache: Path) -> Loader:
     """Load models from the store, by way of a folder on this machine."""
 
     def load(served: Served) -> Answering:
-        from retrain.serving.model import Model
-        from retrain.serving.model_store import fetch_model
+        from retrain.model.model import Model
+        from retrain.model.store import fetch_model
 
         return Model.load(fetch_model(store, served.model, cache))
 

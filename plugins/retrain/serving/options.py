@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from retrain.errors import UsageError
+from retrain.log.options import LogOptions
 
 PREFIX = "RETRAIN_GATEWAY_"
 
 
-class Options(BaseModel):
-    """Times are in seconds, sizes in bytes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class Options(LogOptions):
+    """Times are in seconds, sizes in bytes; those of the prediction log come first."""
 
     poll: float = Field(0.2, gt=0, description="How often the ledger is looked at.")
     challenger_patience: float = Field(2.0, gt=0, description="A challenger slower than this counts as failed.")
@@ -25,15 +24,6 @@ class Options(BaseModel):
     waiting_rows: int = Field(50_000, ge=1, description="Rows that may wait for one model; more get status 503.")
     shadow_rows: int = Field(1_000, ge=0, description="Shadow requests that may wait; more are dropped and counted.")
     body_bytes: int = Field(16 << 20, ge=1, description="The largest request body; larger ones get status 413.")
-    log_patience: float = Field(1.0, gt=0, description="A log write slower than this counts as failed.")
-    fsync: Literal["interval", "always"] = Field(
-        "interval",
-        description="interval: acknowledged predictions survive kill -9 at once and a power cut after `ship_every`; "
-        "always: both at once, and every answer waits for the disk.",
-    )
-    ship_every: float = Field(1.0, gt=0, description="How often the log is brought to the store.")
-    segment_bytes: int = Field(64 << 20, ge=1, description="A log segment is closed beyond this size.")
-    segment_age: float = Field(600.0, gt=0, description="A log segment is closed beyond this age.")
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:

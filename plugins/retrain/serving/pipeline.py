@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from retrain.log.parts import Arm
+from retrain.log.shipper import line
+from retrain.log.writer import GatewayLog
 from retrain.serving.follower import Follower, Routing
-from retrain.serving.gateway_log import GatewayLog
 from retrain.serving.metrics import STATES, Metrics
 from retrain.serving.options import Options
-from retrain.serving.prediction_log import Arm
 from retrain.serving.protocol import Invocation, Label, Refused
 from retrain.serving.router import entity_name, goes_to_challenger, is_shadowed
 from retrain.serving.runtime import Answered, Failed, Outcome, Row, Runner
-from retrain.serving.shipper import line
 
 SHADOWS_AT_ONCE = 64
 STATUS = {"input": 400, "error": 500, "busy": 503, "timeout": 504}

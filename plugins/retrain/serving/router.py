@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from retrain.release import Release
+from retrain.ledger.release import Release
 
 
 def unit(salt: str, name: str) -> float:

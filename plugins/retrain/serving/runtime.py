@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 class Answering(Protocol):
-    """What is asked of a model; :class:`retrain.serving.model.Model` is one."""
+    """What is asked of a model; :class:`retrain.model.model.Model` is one."""
 
     def frame(self, records: Sequence[Row]) -> Any:
         """JSON rows as the model's raw input."""

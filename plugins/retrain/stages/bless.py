@@ -14,7 +14,7 @@ from retrain.gates.suspicious import suspicious
 from retrain.gates.value import value
 from retrain.site import Site
 from retrain.spec import Bless, Spec
-from retrain.tracking import Tracking
+from retrain.tracking.runs import Tracking
 
 Gate = Callable[[Scorecard, Candidate, Bless], GateResult]
 GATES: tuple[Gate, ...] = (stability, value, suspicious, change, slices, baseline)

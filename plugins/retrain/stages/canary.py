@@ -1,27 +1,27 @@
 """The challenger answers a growing share of live requests.
 
-The state machine is :mod:`retrain.release`; this file says when each of its arrows is taken. What is undecided stays
-where it is: no traffic, no labels or an unreadable log mean waiting, until patience ends.
+The state machine is :mod:`retrain.ledger.release`; this file says when each of its arrows is taken. What is undecided
+stays where it is: no traffic, no labels or an unreadable log mean waiting, until patience ends.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from retrain import aliases
-from retrain import release as machine
 from retrain.artifacts import Candidate, Request, now
-from retrain.durations import spell
 from retrain.errors import LogBroken, StoreError
 from retrain.ledger import Ledger
-from retrain.release import Release
+from retrain.ledger import release as machine
+from retrain.ledger.release import Release
+from retrain.rollout import trial as trials
+from retrain.rollout.evidence import Evidence
+from retrain.rollout.progress import Progress, progress
+from retrain.rollout.trial import Trial
+from retrain.rollout.watch import Watch
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.trials import trial as trials
-from retrain.trials.evidence import Evidence
-from retrain.trials.progress import Progress, progress
-from retrain.trials.trial import Trial
-from retrain.trials.watch import Watch
+from retrain.spec.durations import spell
+from retrain.tracking import aliases
 
 ACTOR = "canary"
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Request, Snapshot, SourceFile, digest_file, identity, now
+from retrain.data.event_time import moments
+from retrain.data.frames import keep_frame
 from retrain.errors import DataError, EmptyWindow, SourceError, SourceLost
-from retrain.frames import keep_frame
-from retrain.rows.event_time import moments
-from retrain.rows.source_files import Window, batches, is_text, joined, wanted_columns
 from retrain.settings import Settings
 from retrain.site import Site
+from retrain.sources.tabular import Window, batches, is_text, joined, wanted_columns
 from retrain.spec import Spec
 
 if TYPE_CHECKING:

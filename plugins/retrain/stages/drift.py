@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Candidate, ColumnDrift, Drift, Request, Snapshot, canonical, identity
+from retrain.data.frames import load_frame
 from retrain.errors import DataError
-from retrain.frames import load_frame
 from retrain.site import Site
 from retrain.spec import Spec
 

@@ -12,23 +12,23 @@ from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Candidate, FeatureSet, ModelRef, Request, Score, Scorecard, SliceScore, identity
+from retrain.data.frames import keep_frame, load_frame
 from retrain.errors import ModelError
-from retrain.frames import keep_frame, load_frame
-from retrain.modelling import metrics
+from retrain.ledger.release import Served
+from retrain.metrics import statistics as metrics
+from retrain.metrics.label_loss import spell
 from retrain.modelling.baselines import baselines
 from retrain.modelling.design_matrix import DesignMatrix, read_design_matrix
-from retrain.modelling.label_loss import spell
 from retrain.modelling.slicing import slices
-from retrain.release import Served
 from retrain.site import Site
 from retrain.spec import LOSSES, Spec
-from retrain.tracking import Tracking
+from retrain.tracking.runs import Tracking
 
 if TYPE_CHECKING:
     import numpy as np
     from pandas import DataFrame, Series
 
-    from retrain.serving.model import Model
+    from retrain.model.model import Model
 
 FEWEST_BLOCKS = 5
 BLOCKS = {"days": "D", "stretches of 6 hours": "6h", "hours": "h"}
@@ -145,8 +145,8 @@ def _champion_answers(spec: Spec, champion: Served, raw: DataFrame, holdout: Des
 
 
 def _load(ref: ModelRef, site: Site) -> Model:
-    from retrain.serving.model import Model
-    from retrain.serving.model_store import fetch_model
+    from retrain.model.model import Model
+    from retrain.model.store import fetch_model
 
     return Model.load(fetch_model(site.store, ref, site.settings.home / "models"))
 

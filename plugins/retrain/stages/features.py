@@ -1,6 +1,6 @@
 """Features: turn the raw columns of labelled rows into numbers, by the pipeline's own function.
 
-The function runs chunk by chunk here and row by row in the gateway; :mod:`~retrain.rows.parity` proves on every run
+The function runs chunk by chunk here and row by row in the gateway; :mod:`~retrain.data.parity` proves on every run
 that both come to the same numbers.
 """
 
@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import FeatureSet, Request, Snapshot, Validation, identity
-from retrain.durations import spell
+from retrain.data.frames import keep_frame, load_frame
+from retrain.data.labels import ENTITY, LABEL, TIME, LabelledRows, classes, labelled_rows
+from retrain.data.parity import drawn, not_row_wise, prove_row_wise
 from retrain.errors import FeatureError, ModelError
-from retrain.frames import keep_frame, load_frame
-from retrain.rows.labels import ENTITY, LABEL, TIME, LabelledRows, classes, labelled_rows
-from retrain.rows.parity import drawn, not_row_wise, prove_row_wise
 from retrain.site import Site
 from retrain.spec import Spec
+from retrain.spec.durations import spell
 from retrain.stages.validate import require_valid
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _make(spec: Spec, site: Site, key: str, snapshot: Snapshot, validation: Vali
 
 def _function(spec: Spec, code: str) -> Function:
     """The pipeline's feature function, out of the file whose hash is ``code``."""
-    from retrain.serving.model import feature_function
+    from retrain.model.model import feature_function
 
     try:
         function = feature_function(spec.feature_file, spec.feature_function)
@@ -129,7 +129,7 @@ def _computed(spec: Spec, function: Function, rows: LabelledRows, begin: int, en
     """The features of one chunk, as float64, one row for each row."""
     import pandas as pd
 
-    from retrain.serving.model import matrix
+    from retrain.model.model import matrix
 
     raw = rows.raw.iloc[begin:end].reset_index(drop=True)
     try:

@@ -24,10 +24,10 @@ from retrain.artifacts import (
     identity,
     now,
 )
-from retrain.durations import about, spell
 from retrain.ledger import Ledger
 from retrain.site import Site
 from retrain.spec import AGED, Spec
+from retrain.spec.durations import about, spell
 
 STAGE_LIMIT = timedelta(days=7)
 

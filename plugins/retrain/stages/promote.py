@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from retrain import aliases
-from retrain import release as machine
 from retrain.artifacts import Candidate, Request
 from retrain.errors import ReleaseError
 from retrain.ledger import Ledger
-from retrain.release import Release
+from retrain.ledger import release as machine
+from retrain.ledger.release import Release
+from retrain.rollout import trial as trials
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.trials import trial as trials
+from retrain.tracking import aliases
 
 
 def promote(spec: Spec, request: Request, candidate: Candidate, site: Site) -> Release:

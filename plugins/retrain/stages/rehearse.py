@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import retrain
 from retrain.artifacts import Candidate, FeatureSet, Rehearsal, Request, identity
+from retrain.data.frames import load_frame, scratch
 from retrain.errors import ModelError
-from retrain.frames import load_frame, scratch
-from retrain.serving.sandbox import Sandbox, sandbox
 from retrain.site import Site
 from retrain.spec import Spec
+from retrain.targets.sandbox import Sandbox, sandbox
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -107,7 +107,7 @@ def _holdout(candidate: Candidate, site: Site) -> DataFrame:
 
 def _ask(gateway: Sandbox, rows: DataFrame, asked: Asked) -> None:
     """Ask each row alone, then all of them together."""
-    from retrain.serving.model import records_of
+    from retrain.model.model import records_of
 
     records = records_of(rows)
     for number, batch in enumerate([[record] for record in records] + [records]):
@@ -128,8 +128,8 @@ def _ask(gateway: Sandbox, rows: DataFrame, asked: Asked) -> None:
 
 def _count_mismatches(candidate: Candidate, site: Site, rows: DataFrame, answers: list[Any]) -> int:
     """How many answers are not the training side's. Raises ModelError if that side has none."""
-    from retrain.serving.model import Model
-    from retrain.serving.model_store import fetch_model
+    from retrain.model.model import Model
+    from retrain.model.store import fetch_model
 
     with scratch() as cache:
         model = Model.load(fetch_model(site.store, candidate.model, cache))

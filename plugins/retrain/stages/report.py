@@ -7,11 +7,11 @@ from typing import Literal
 from retrain.artifacts import Ref, Report, Request, Validation, identity
 from retrain.errors import ObjectMissing
 from retrain.ledger import Entry, Ledger
-from retrain.release import Release
+from retrain.ledger.release import Release
+from retrain.rollout import trial as trials
+from retrain.rollout.trial import Trial
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.trials import trial as trials
-from retrain.trials.trial import Trial
 
 Outcome = Literal[
     "promoted",

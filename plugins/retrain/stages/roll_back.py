@@ -1,15 +1,15 @@
-"""Back to the champion: the challenger is dropped. Going back by hand is :func:`retrain.override.roll_back`."""
+"""Back to the champion: the challenger is dropped. Going back by hand is :func:`retrain.ledger.overrule.roll_back`."""
 
 from __future__ import annotations
 
-from retrain import aliases
-from retrain import release as machine
 from retrain.artifacts import Candidate, Request
 from retrain.ledger import Ledger
-from retrain.release import Release
+from retrain.ledger import release as machine
+from retrain.ledger.release import Release
+from retrain.rollout import trial as trials
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.trials import trial as trials
+from retrain.tracking import aliases
 
 
 def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str) -> Release:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from retrain import aliases
-from retrain import release as machine
 from retrain.artifacts import Candidate, Request, now
-from retrain.durations import spell
 from retrain.errors import LogBroken, StoreError
 from retrain.ledger import Ledger
+from retrain.ledger import release as machine
+from retrain.rollout import trial as trials
+from retrain.rollout.progress import Progress, progress
+from retrain.rollout.trial import Trial
+from retrain.rollout.watch import Watch
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.trials import trial as trials
-from retrain.trials.progress import Progress, progress
-from retrain.trials.trial import Trial
-from retrain.trials.watch import Watch
+from retrain.spec.durations import spell
+from retrain.tracking import aliases
 
 ACTOR = "shadow"
 

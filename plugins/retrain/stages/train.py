@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from retrain.artifacts import Candidate, FeatureSet, ModelRef, Ref, Request, Snapshot, Value, identity
+from retrain.data.frames import scratch
 from retrain.errors import FeatureError, LedgerError, LedgerMoved, TrainingError
-from retrain.frames import scratch
 from retrain.ledger import Entry, Ledger
-from retrain.modelling import finiteness, packaging, search
+from retrain.model import packaging
+from retrain.model.store import fetch_model, keep_model, manifest
+from retrain.modelling import finiteness, search
 from retrain.modelling.design_matrix import DesignMatrix, read_design_matrix
-from retrain.serving.model_store import fetch_model, keep_model, manifest
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.tracking import RunRecord, Tracking
+from retrain.tracking.runs import RunRecord, Tracking
 
 
 class Fitted(Value):
@@ -127,7 +128,7 @@ def _keep(
     environment: dict[str, str],
     site: Site,
 ) -> ModelRef:
-    from retrain.serving.model import Card
+    from retrain.model.model import Card
 
     seen = () if spec.task == "regression" else tuple(rows.classes[code] for code in estimator.classes_)
     card = Card(

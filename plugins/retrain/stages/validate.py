@@ -25,11 +25,11 @@ from retrain.artifacts import (
     digest_file,
     identity,
 )
+from retrain.data.frames import keep_frame, load_frame, scratch
 from retrain.errors import DataError, SpecError, ValidationFailed
-from retrain.frames import keep_frame, load_frame, scratch
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.yamlfile import YamlFile
+from retrain.spec.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     from pandas import DataFrame

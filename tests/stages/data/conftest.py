@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from retrain.artifacts import FeatureSet, FileRef, Request, Snapshot, Validation
-from retrain.frames import load_frame
+from retrain.data.frames import load_frame
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.stages.collect import collect

@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from retrain.data.event_time import moments
 from retrain.errors import DataError, EmptyWindow, SourceError, SourceLost, StoreFull
-from retrain.rows.event_time import moments
 from retrain.site import Site
 from retrain.spec import Source
 from retrain.stages import collect as module
@@ -390,7 +390,7 @@ def test_a_share_that_fails_is_lost_and_may_come_back(orders: Any, monkeypatch: 
 
 
 def test_a_full_disk_leaves_nothing_behind(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from retrain import frames
+    from retrain.data import frames
 
     def full(*args: Any) -> Any:
         raise OSError(errno.ENOSPC, "No space left on device")

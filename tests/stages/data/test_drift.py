@@ -12,7 +12,7 @@ import pytest
 
 from retrain.artifacts import Candidate, Drift, ModelRef, Ref, Snapshot
 from retrain.errors import DataError, ObjectMissing
-from retrain.release import Served, promote
+from retrain.ledger.release import Served, promote
 from retrain.stages import drift as module
 from retrain.stages.drift import drift
 

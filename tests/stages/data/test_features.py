@@ -256,7 +256,7 @@ def test_a_function_that_raises_is_shown_with_the_first_row_it_raises_on(orders:
 
 
 def test_a_feature_file_that_changes_while_it_is_read(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from retrain.serving import model
+    from retrain.model import model
 
     orders.write(orders.frame())
     original = model.feature_function

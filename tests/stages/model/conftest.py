@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 import yaml
 
-from retrain import release
 from retrain.artifacts import Candidate, FeatureSet, Request, Scorecard, Snapshot, Validation, Verdict, identity
-from retrain.frames import keep_frame
-from retrain.release import Served
+from retrain.data.frames import keep_frame
+from retrain.ledger import release
+from retrain.ledger.release import Served
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from retrain.artifacts import Scorecard
+from retrain.data.frames import load_frame
 from retrain.errors import ModelError, ModelTampered, SpecError
-from retrain.frames import load_frame
-from retrain.modelling import metrics
+from retrain.metrics import statistics as metrics
 from retrain.stages import evaluate as stage
 from retrain.stages.evaluate import evaluate
 

@@ -9,7 +9,7 @@ import sqlalchemy
 
 from retrain.errors import DatabaseLocked, TrackingError
 from retrain.settings import Settings
-from retrain.tracking import RunRecord, Tracking
+from retrain.tracking.runs import RunRecord, Tracking
 
 
 def settings(home: Path, uri: str) -> Settings:

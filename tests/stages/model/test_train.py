@@ -12,12 +12,12 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from retrain.errors import FeatureError, LedgerError, RetrainError, SpecError, TrackingError, TrainingError
+from retrain.model.model import Model
+from retrain.model.store import fetch_model
 from retrain.modelling import search
-from retrain.serving.model import Model
-from retrain.serving.model_store import fetch_model
 from retrain.site import Site
 from retrain.stages import train as stage
-from retrain.tracking import Tracking
+from retrain.tracking.runs import Tracking
 
 TREES = {
     "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
@@ -112,11 +112,11 @@ def test_doing_it_again_changes_nothing(workshop: Any, make_rows: Any) -> None:
     "where",
     [
         "retrain.stages.train.keep_model",
-        "retrain.tracking.Tracking.log_run",
+        "retrain.tracking.runs.Tracking.log_run",
         "mlflow.MlflowClient.log_model_artifacts",
         "mlflow.MlflowClient.set_terminated",
         "retrain.stages.train._number",
-        "retrain.tracking.Tracking.register",
+        "retrain.tracking.runs.Tracking.register",
         "mlflow.MlflowClient.set_registered_model_alias",
     ],
 )

@@ -1,0 +1,31 @@
+"""Features, as a task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from retrain.airflow.operators.base import Input, Run, StageOperator
+from retrain.artifacts import FeatureSet, Snapshot, Validation
+
+
+class FeaturesOperator(StageOperator):
+    """Labels the rows, makes their features and splits them by time.
+
+    :param snapshot: what was collected.
+    :param validation: what the suite said of it.
+    """
+
+    template_fields: Sequence[str] = ("snapshot", "validation")
+
+    def __init__(self, *, snapshot: Input, validation: Input, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.snapshot = snapshot
+        self.validation = validation
+
+    def work(self, run: Run) -> FeatureSet:
+        from retrain.stages.features import features
+
+        snapshot = run.read(Snapshot, self.snapshot)
+        validation = run.read(Validation, self.validation)
+        return features(run.spec, run.request, snapshot, validation, run.site)

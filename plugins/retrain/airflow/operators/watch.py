@@ -1,0 +1,86 @@
+"""Watching a release without holding a worker slot: what the shadow and the canary share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from retrain.airflow.operators.base import Run
+from retrain.airflow.operators.release import ReleaseOperator, candidate_of
+from retrain.airflow.triggers.release import Phase, ReleaseTrigger, begin, look
+from retrain.artifacts import Candidate
+from retrain.errors import GatewayError
+
+if TYPE_CHECKING:
+    from retrain.rollout.progress import Progress
+
+
+class WatchOperator(ReleaseOperator):
+    """Begins a phase of a release, looks at it once, and if nothing is decided yet waits in the triggerer.
+
+    The ledger and the prediction log are its only memory: whoever dies, worker, triggerer or scheduler, the next
+    one goes on from there. Clearing the task goes on, too; marking it failed ends the release, because the report,
+    which always runs, rolls back a release that nobody watches any more.
+
+    :param deferrable: wait in the triggerer; otherwise in the worker.
+    """
+
+    phase: Phase
+
+    def __init__(self, *, deferrable: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.deferrable = deferrable
+
+    def execute(self, context: Any) -> None:
+        with self.errors(context):
+            run = self.open(context)
+            candidate = candidate_of(run, self.candidate)
+            progress = begin(self.phase, run.spec, run.request, candidate, run.site)
+            if not progress.decided:
+                progress = self._wait(run, candidate)
+            self.conclude(run, progress)
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> None:
+        """Go on when the trigger says that something was decided; promoting asks the ledger again."""
+        with self.errors(context):
+            if "error" in event:
+                raise GatewayError(f"The {self.phase} could not be watched: {event['error']}", do=event.get("do"))
+            from retrain.rollout.progress import Progress
+
+            self.conclude(self.open(context), Progress.model_validate(event))
+
+    def conclude(self, run: Run, progress: Progress) -> None:
+        """Show what was decided and leave out the tasks it rules out."""
+        result = {"pipeline": run.spec.name, **progress.model_dump(mode="json")}
+        self.show(run.context, progress.summary, result)
+        self.branch(run, progress)
+
+    def branch(self, run: Run, progress: Progress) -> None:
+        """Leave out the tasks this progress rules out."""
+        raise NotImplementedError
+
+    def _wait(self, run: Run, candidate: Candidate) -> Progress:
+        """Look once; wait in the triggerer, or here, until something is decided."""
+        from retrain.rollout.watch import Watch
+
+        watch = Watch(run.spec, candidate, run.site)
+        poll = run.spec.canary.poll.total_seconds()
+        while True:
+            progress = look(self.phase, run.spec, run.request, candidate, run.site, watch)
+            if progress.decided:
+                return progress
+            self.show(run.context, progress.summary)
+            if self.deferrable:
+                self.defer(
+                    trigger=ReleaseTrigger(
+                        phase=self.phase,
+                        folder=self.folder,
+                        request=run.request.model_dump(mode="json"),
+                        candidate=candidate.ref().model_dump(),
+                        settings={name: str(value) for name, value in run.site.settings.model_dump().items()},
+                        poll=poll,
+                    ),
+                    method_name="execute_complete",
+                )
+            time.sleep(poll)

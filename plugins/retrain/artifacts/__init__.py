@@ -1,0 +1,101 @@
+"""What stages hand on: small, typed, immutable, JSON, each named by the hash of what made it.
+
+``Request → Snapshot → Validation → Drift → FeatureSet → Candidate → Scorecard → Verdict → …``
+
+An artifact's ``key`` is :func:`identity` of its inputs, so the same work has the same name wherever and
+whenever it is done. Bulk data lies beside it in the object store as Parquet and is referred to by
+:class:`FileRef`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from retrain.artifacts.artifact import (
+    Artifact,
+    FileRef,
+    Moment,
+    Ref,
+    Value,
+    canonical,
+    digest,
+    digest_file,
+    identity,
+    now,
+)
+from retrain.artifacts.candidate import Candidate, ModelRef
+from retrain.artifacts.drift import ColumnDrift, Drift
+from retrain.artifacts.features import FeatureSet
+from retrain.artifacts.freshness import Age, Freshness
+from retrain.artifacts.rehearsal import Rehearsal
+from retrain.artifacts.report import Report
+from retrain.artifacts.request import Request
+from retrain.artifacts.scorecard import Score, Scorecard, SliceScore
+from retrain.artifacts.snapshot import Snapshot, SourceFile
+from retrain.artifacts.validation import ExpectationResult, Validation
+from retrain.artifacts.verdict import GateResult, Outcome, Verdict
+from retrain.errors import ObjectMissing
+
+KINDS: Mapping[str, type[Artifact]] = {
+    kind.kind: kind
+    for kind in (
+        Snapshot,
+        Validation,
+        Drift,
+        FeatureSet,
+        Candidate,
+        Scorecard,
+        Verdict,
+        Freshness,
+        Rehearsal,
+        Report,
+    )
+}
+
+
+def kind_of(ref: Ref) -> type[Artifact]:
+    """The class a reference points at."""
+    try:
+        return KINDS[ref.kind]
+    except KeyError:
+        raise ObjectMissing(
+            f"'{ref.kind}' is not a kind of artifact.",
+            where=f"pipeline {ref.pipeline}, key {ref.key}",
+            do=f"pass a reference to one of {', '.join(KINDS)}.",
+        ) from None
+
+
+__all__ = [
+    "KINDS",
+    "Age",
+    "Artifact",
+    "Candidate",
+    "ColumnDrift",
+    "Drift",
+    "ExpectationResult",
+    "FeatureSet",
+    "FileRef",
+    "Freshness",
+    "GateResult",
+    "ModelRef",
+    "Moment",
+    "Outcome",
+    "Ref",
+    "Rehearsal",
+    "Report",
+    "Request",
+    "Score",
+    "Scorecard",
+    "SliceScore",
+    "Snapshot",
+    "SourceFile",
+    "Validation",
+    "Value",
+    "Verdict",
+    "canonical",
+    "digest",
+    "digest_file",
+    "identity",
+    "kind_of",
+    "now",
+]

@@ -1,0 +1,107 @@
+"""Parity: the proof that a feature function is row-wise, so that training and serving see the same numbers.
+
+Rows drawn at random are computed anew, shuffled; and some of them as the gateway is asked for them, one at a time and
+through JSON. Any value that differs from the one in the training set ends the run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from retrain.data.labels import LabelledRows
+from retrain.errors import FeatureError, ModelError
+from retrain.spec import FILE, Spec
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+SHUFFLED = 5_000
+ALONE = 64
+# Rounding in the last bits may differ between one row and many; nothing more may.
+TOLERANCE = 1e-12
+
+
+def drawn(rows: int, seed: int) -> NDArray[np.int64]:
+    """Positions of the rows that are proved, drawn by the seed, in order."""
+    import numpy as np
+
+    return np.sort(np.random.default_rng(seed).choice(rows, size=min(rows, SHUFFLED), replace=False))
+
+
+def prove_row_wise(
+    spec: Spec,
+    function: Callable[[DataFrame], DataFrame],
+    rows: LabelledRows,
+    sample: NDArray[np.int64],
+    trained: DataFrame,
+) -> int:
+    """Compute drawn rows anew, as the gateway does. Returns how many rows were proved.
+
+    :param sample: positions of these rows. :param trained: their features in the training set.
+    :raises FeatureError: a value differs; it names the feature and the row.
+    """
+    import numpy as np
+
+    from retrain.model.model import Card, Model
+
+    inputs = {str(name): str(dtype) for name, dtype in rows.raw.dtypes.items()}
+    model = Model(
+        Card(spec.task, spec.feature_function, inputs, tuple(trained.columns), (), spec.metric), None, function
+    )
+
+    def compare(which: NDArray[np.int64], raw: DataFrame, how: str) -> None:
+        served = _served(spec, model, raw)
+        wanted = trained.iloc[which].to_numpy()
+        different = np.argwhere(~np.isclose(wanted, served, rtol=TOLERANCE, atol=0.0, equal_nan=True))
+        if len(different):
+            row, column = different[0]
+            raise not_row_wise(
+                spec,
+                f"feature '{trained.columns[column]}' of the row {rows.name(int(sample[which[row]]))} is "
+                f"{float(wanted[row, column])!r} in training and {float(served[row, column])!r} {how}",
+            )
+
+    shuffled = np.random.default_rng(spec.train.seed).permutation(len(sample))
+    compare(shuffled, rows.raw.iloc[sample[shuffled]].reset_index(drop=True), "among other rows")
+    for one in shuffled[:ALONE, None]:
+        compare(one, _through_json(spec, model, rows.raw.iloc[sample[one]]), "alone, asked for through JSON")
+    return len(sample)
+
+
+def not_row_wise(spec: Spec, why: str) -> FeatureError:
+    """The error for a function that looks beyond the row."""
+    return FeatureError(
+        f"The feature function '{spec.feature_function}' of pipeline '{spec.name}' is not row-wise: {why}.",
+        where=spec.feature_file,
+        do="let each row's features depend on that row alone: no mean, rank, shift or get_dummies over the rows it is "
+        "given, no chance, no clock. What needs other rows belongs into the data.",
+    )
+
+
+def _through_json(spec: Spec, model: Any, raw: DataFrame) -> DataFrame:
+    """Raw rows as the gateway gets them."""
+    from retrain.model.model import records_of
+
+    try:
+        frame: DataFrame = model.frame(json.loads(json.dumps(records_of(raw))))
+    except (ModelError, TypeError) as error:
+        raise FeatureError(
+            f"The inputs of pipeline '{spec.name}' cannot be asked for through JSON: {error}",
+            where=spec.folder / FILE,
+            do="list the inputs that a request can carry in `source.inputs`: numbers, text, truth values, timestamps.",
+        ) from error
+    return frame
+
+
+def _served(spec: Spec, model: Any, raw: DataFrame) -> NDArray[np.float64]:
+    """The features of raw rows as the gateway computes them."""
+    from retrain.model.model import matrix
+
+    try:
+        return matrix(model.features(raw))
+    except (ModelError, TypeError, ValueError) as error:
+        raise not_row_wise(spec, f"it cannot compute some rows without the others: {error}") from error

@@ -1,0 +1,99 @@
+"""Kinds of things that a pipeline names: ours, or brought by anybody's package.
+
+A source, gate, metric, target, protocol, alert sender or drift distance is named in ``pipeline.yaml`` (a protocol in
+the gateway's options) in one of three ways, looked for in this order:
+
+1. an import path, ``package.module:Name`` or ``package.module.Name``;
+2. one of ours: the file ``<name>.py`` in the folder of that kind, which defines ``Name`` (``open_inference`` →
+   ``OpenInference``);
+3. the name of an entry point in the group of that folder, e.g. ``retrain.gates``.
+
+A name of ours cannot be taken by an entry point: what ``change`` means does not depend on what else is installed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import pkgutil
+from importlib import metadata
+from typing import Any
+
+from retrain.errors import UsageError
+
+NOT_KINDS = frozenset({"base"})
+"""Files of a kind's folder that hold what the others share; so does every file whose name begins with ``_``."""
+
+
+class UnknownKind(UsageError):
+    """Nobody brings a thing of that name, or it cannot be imported, or it is not what it should be."""
+
+
+def find(folder: str, name: str, expected: type | None = None) -> Any:
+    """The thing that a name means.
+
+    :param folder: the package of its kind, e.g. ``retrain.gates``; also the name of the entry points' group.
+    :param expected: what it has to be a subclass of (a class) or an instance of (anything else).
+    :raises UnknownKind: there is none, it cannot be imported, or it is something else.
+    """
+    found = _imported(folder, name)
+    if expected is not None and not _is(found, expected):
+        raise UnknownKind(
+            f"'{name}' is {_spelled(found)}, not a {expected.__name__}.",
+            do=f"name a {expected.__name__} ({expected.__module__}), or correct the import path.",
+        )
+    return found
+
+
+def names(folder: str) -> tuple[str, ...]:
+    """Every name known in a folder: ours first, then those of entry points."""
+    ours = _ours(folder)
+    return (*ours, *sorted({point.name for point in metadata.entry_points(group=folder)} - set(ours)))
+
+
+def _imported(folder: str, name: str) -> Any:
+    if ":" in name or "." in name:
+        module, _, attribute = name.partition(":") if ":" in name else name.rpartition(".")
+        return _attribute(module, attribute, name)
+    if name.isidentifier() and name in _ours(folder):
+        return _attribute(f"{folder}.{name}", "".join(part.title() for part in name.split("_")), name)
+    points = tuple(metadata.entry_points(group=folder, name=name))
+    if len(points) > 1:
+        packages = ", ".join(str(point.value) for point in points)
+        raise UnknownKind(f"Several packages bring a '{name}': {packages}.", do="name the one you mean by import path.")
+    if points:
+        return _attribute(points[0].module, points[0].attr, name)
+    known = names(folder)
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    raise UnknownKind(
+        f"There is no '{name}' among {folder.rpartition('.')[2]}.",
+        do=f"{hint}use one of {', '.join(known) or 'none so far'}, or an import path such as package.module:Name.",
+    )
+
+
+def _ours(folder: str) -> tuple[str, ...]:
+    """The names of the files in a folder of ours, without importing them."""
+    spec = importlib.util.find_spec(folder)
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    found = (module.name for module in pkgutil.iter_modules(places))
+    return tuple(sorted(name for name in found if name not in NOT_KINDS and not name.startswith("_")))
+
+
+def _attribute(module: str, attribute: str, name: str) -> Any:
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # whatever somebody's module raises when it is imported
+        raise UnknownKind(
+            f"'{name}' cannot be imported: {type(error).__name__}: {error}.",
+            do="correct the import path, or install the package that brings it where this runs.",
+        ) from error
+
+
+def _is(found: Any, expected: type) -> bool:
+    return issubclass(found, expected) if isinstance(found, type) else isinstance(found, expected)
+
+
+def _spelled(found: Any) -> str:
+    return f"the class {found.__qualname__}" if isinstance(found, type) else f"a {type(found).__name__}"

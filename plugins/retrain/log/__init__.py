@@ -1,0 +1,1 @@
+"""The prediction log: what was asked and answered, and what turned out. One format for all who write or read it."""

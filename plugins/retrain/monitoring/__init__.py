@@ -1,0 +1,1 @@
+"""What is watched once it is released: drift of the inputs."""

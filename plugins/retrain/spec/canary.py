@@ -1,0 +1,63 @@
+"""The release: shadow, steps, what is harm."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from retrain.spec.durations import Duration
+from retrain.spec.section import Section
+
+
+class Shadow(Section):
+    """Answers recorded, not returned."""
+
+    share: float = Field(1.0, gt=0, le=1, description="Share of requests that are also put to the challenger.")
+    requests: int = Field(200, ge=0, description="Shadow answers needed; 0 skips the shadow.")
+    patience: Duration = Field(timedelta(hours=24), description="No decision in this time is a rollback.")
+
+
+class ErrorMetric(Section):
+    """Requests the challenger fails on."""
+
+    margin: float = Field(0.01, gt=0, lt=1, description="Extra failures, as a share of requests, that are harm.")
+
+
+class LatencyMetric(Section):
+    """How long an answer takes."""
+
+    quantile: float = Field(0.5, gt=0, lt=1)
+    ratio: float = Field(2.0, gt=1, description="Times the champion's quantile that is harm …")
+    floor: float = Field(20.0, ge=0, description="… plus this many milliseconds.")
+
+
+class LossMetric(Section):
+    """How wrong the answers turn out once labels come."""
+
+    margin: float = Field(0.02, gt=0, description="Extra loss (brier, log loss or squared error) that is harm.")
+    required: bool = Field(True, description="Without labels a canary stays undecided.")
+
+
+class Canary(Section):
+    """The release to a growing share of live traffic."""
+
+    shadow: Shadow = Field(default_factory=Shadow)
+    steps: tuple[float, ...] = Field((0.1, 0.25, 0.5), description="Shares of live entities, rising.")
+    step_requests: int = Field(200, ge=1, description="Challenger requests a step needs at least.")
+    step_time: Duration = Field(timedelta(0), description="Time a step lasts at least.")
+    patience: Duration = Field(timedelta(hours=24), description="The longest time a canary may take.")
+    on_patience: Literal["rollback", "pause"] = "rollback"
+    alpha: float = Field(0.05, gt=0, lt=0.5, description="Error budget of the whole decision, shared by metrics.")
+    errors: ErrorMetric = Field(default_factory=ErrorMetric)
+    latency: LatencyMetric | None = Field(default_factory=LatencyMetric)
+    loss: LossMetric | None = Field(default_factory=LossMetric)
+    poll: Duration = Field(timedelta(seconds=5), description="How often the log is looked at.")
+
+    @field_validator("steps")
+    @classmethod
+    def _rising(cls, steps: tuple[float, ...]) -> tuple[float, ...]:
+        if not steps or list(steps) != sorted(set(steps)) or not all(0 < s <= 1 for s in steps):
+            raise ValueError("rising shares between 0 and 1, e.g. [0.1, 0.25, 0.5]")
+        return steps

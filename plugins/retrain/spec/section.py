@@ -1,0 +1,15 @@
+"""A part of ``pipeline.yaml``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+DAY = timedelta(days=1)
+
+
+class Section(BaseModel):
+    """A part of ``pipeline.yaml``: every key has a meaning, unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

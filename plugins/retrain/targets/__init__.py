@@ -1,0 +1,1 @@
+"""Where a release runs: one file a kind of target."""

@@ -1,0 +1,1 @@
+"""MLflow: its runs and its aliases. The ledger decides; MLflow mirrors."""

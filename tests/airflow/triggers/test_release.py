@@ -1,0 +1,105 @@
+"""The loop that waits for a release to be decided."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+
+from retrain.airflow.triggers import release as module
+from retrain.airflow.triggers.release import ReleaseTrigger
+from retrain.artifacts import Candidate, Ref, Request
+from retrain.errors import LedgerBroken, StoreError
+from retrain.rollout.progress import progress
+from retrain.site import Site
+
+VISITS = Path(__file__).parents[2] / "system" / "pipelines" / "visits"
+
+
+@pytest.fixture
+def trigger(site: Site, monkeypatch: pytest.MonkeyPatch) -> ReleaseTrigger:
+    monkeypatch.setattr(Site, "read", lambda self, kind, ref: Candidate.model_construct(version=2))
+    return ReleaseTrigger(
+        phase="canary",
+        folder=str(VISITS),
+        request=Request(data_end=datetime(2024, 4, 1, tzinfo=UTC), run="r", actor="a").model_dump(mode="json"),
+        candidate=Ref(kind="candidate", key="k", pipeline="visits").model_dump(),
+        settings={name: str(value) for name, value in site.settings.model_dump().items()},
+        poll=0.0,
+    )
+
+
+def watching(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> list[Any]:
+    """Looks that answer, or raise, one after another."""
+    given, looks = list(answers), []
+
+    def look(*inputs: Any) -> Any:
+        looks.append(inputs)
+        answer = given.pop(0) if len(given) > 1 else given[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return progress("canary", answer, f"is {answer}")
+
+    monkeypatch.setattr(module, "look", look)
+    return looks
+
+
+def events(trigger: ReleaseTrigger) -> list[Any]:
+    async def collect() -> list[Any]:
+        return [event.payload async for event in trigger.run()]
+
+    return asyncio.run(asyncio.wait_for(collect(), 20))
+
+
+def test_it_can_be_made_again_by_another_triggerer(trigger: ReleaseTrigger) -> None:
+    path, values = trigger.serialize()
+    again = deserialize(serialize(values))
+    assert path == f"{ReleaseTrigger.__module__}.{ReleaseTrigger.__name__}"
+    assert ReleaseTrigger(**again).serialize() == (path, values)
+
+
+@pytest.mark.parametrize("state", ["done", "rolled_back"])
+def test_it_looks_until_something_is_decided(
+    trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    looks = watching(monkeypatch, "waiting", "paused", state)
+    (event,) = events(trigger)
+    assert event["state"] == state
+    assert len(looks) == 3
+    assert len({id(inputs[-1]) for inputs in looks}) == 1, "the fold over the log is kept from look to look"
+
+
+def test_a_lost_store_is_waited_for(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
+    watching(monkeypatch, StoreError("away"), StoreError("away"), "done")
+    assert events(trigger)[0]["state"] == "done"
+
+
+def test_a_store_that_stays_lost_is_told(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TROUBLES", 3)
+    looks = watching(monkeypatch, StoreError("away", do="bring it back"))
+    assert events(trigger) == [{"error": "away What to do: bring it back", "do": "bring it back"}]
+    assert len(looks) == 4
+
+
+def test_a_broken_ledger_is_told_at_once(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = watching(monkeypatch, LedgerBroken("entry 3 is broken"))
+    assert "entry 3" in events(trigger)[0]["error"]
+    assert len(looks) == 1
+
+
+def test_it_never_blocks_the_event_loop(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
+    import threading
+
+    threads: set[int] = set()
+
+    def look(*_: Any) -> Any:
+        threads.add(threading.get_ident())
+        return progress("canary", "done", "x")
+
+    monkeypatch.setattr(module, "look", look)
+    events(trigger)
+    assert threading.get_ident() not in threads

@@ -1,0 +1,274 @@
+"""What a human may decide by hand, and what the ledger refuses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retrain.artifacts import ModelRef, Ref
+from retrain.errors import ReleaseError, RetrainError, UsageError
+from retrain.ledger import Entry, Ledger
+from retrain.ledger import release as machine
+from retrain.ledger.overrule import bless, champions, roll_back, veto
+from retrain.ledger.release import Release, Served
+from retrain.site import Site
+from retrain.store.local import LocalStore
+
+BY = {"actor": "cli:alice", "reason": "the night shift says so"}
+
+
+def served(number: int) -> Served:
+    return Served(version=number, model=ModelRef(digest=f"{number:064x}", path=f"p/models/{number}", files={"a": "b"}))
+
+
+def trained(ledger: Ledger, number: int, outcome: str = "blessed") -> None:
+    """A version as training and gates leave it."""
+    ledger.append(
+        "trained",
+        {
+            "version": number,
+            "candidate": Ref(kind="candidate", key=f"c{number}", pipeline="p").model_dump(),
+            "model": served(number).model.model_dump(),
+            "data_end": "2013-04-01T00:00:00Z",
+            "snapshot": Ref(kind="snapshot", key="s", pipeline="p").model_dump(),
+            "run_id": "r",
+        },
+        actor="test",
+    )
+    body = {"version": number, "outcome": outcome, "reason": "by the gates", "verdict": None, "by": "gates"}
+    ledger.append("verdict", body, actor="test")
+
+
+def write(ledger: Ledger, release: Release) -> None:
+    ledger.append("release", release, actor="test", after=ledger.head)
+
+
+def promoted(ledger: Ledger, number: int) -> None:
+    write(ledger, machine.promote(ledger.release(), served(number), reason="it is better"))
+
+
+def shadowing(ledger: Ledger, number: int) -> None:
+    write(ledger, machine.start_shadow(ledger.release(), served(number), shadow=1.0, steps=(0.1, 0.5), reason="try"))
+
+
+@pytest.fixture
+def ledger(site: Site) -> Ledger:
+    """Versions 1, 2 and 3 were champions, in this order; 4 was vetoed."""
+    ledger = site.ledger("p")
+    for number in (1, 2, 3):
+        trained(ledger, number)
+        promoted(ledger, number)
+    trained(ledger, 4, "vetoed")
+    return ledger
+
+
+def champion(ledger: Ledger) -> int:
+    found = Ledger(ledger.store, ledger.pipeline).champion()
+    assert found is not None
+    return found.version
+
+
+def test_a_rollback_returns_to_the_champion_before(ledger: Ledger) -> None:
+    entry = roll_back(ledger, to=None, **BY)
+    assert champion(ledger) == 2
+    assert (entry.actor, entry.body["reason"], entry.body["state"]) == ("cli:alice", BY["reason"], "rolled_back")
+
+
+def test_typed_twice_it_goes_back_twice_and_never_forward(ledger: Ledger) -> None:
+    roll_back(ledger, to=None, **BY)
+    roll_back(ledger, to=None, **BY)
+    assert champion(ledger) == 1
+    with pytest.raises(ReleaseError, match="no blessed champion before it"):
+        roll_back(ledger, to=None, **BY)
+    assert champion(ledger) == 1
+
+
+def test_while_a_challenger_is_tried_it_is_dropped_and_the_champion_stays(ledger: Ledger) -> None:
+    trained(ledger, 5)
+    shadowing(ledger, 5)
+    roll_back(ledger, to=None, **BY)
+    release = ledger.release()
+    assert (release.state, release.challenger) == ("rolled_back", None)
+    assert champion(ledger) == 3
+
+
+def test_a_named_version_must_have_served_and_be_blessed(ledger: Ledger) -> None:
+    roll_back(ledger, to=1, **BY)
+    assert champion(ledger) == 1
+    with pytest.raises(ReleaseError, match="never been the champion"):
+        roll_back(ledger, to=4, **BY)
+    with pytest.raises(ReleaseError, match="no version 9"):
+        roll_back(ledger, to=9, **BY)
+    with pytest.raises(ReleaseError, match="champion already"):
+        roll_back(ledger, to=1, **BY)
+    veto(ledger, 2, **BY)
+    with pytest.raises(ReleaseError, match="was vetoed"):
+        roll_back(ledger, to=2, **BY)
+
+
+def test_a_champion_that_was_vetoed_since_is_passed_over(ledger: Ledger) -> None:
+    veto(ledger, 2, **BY)
+    roll_back(ledger, to=None, **BY)
+    assert champion(ledger) == 1
+
+
+def test_without_a_champion_there_is_nothing_to_roll_back_to(site: Site) -> None:
+    with pytest.raises(ReleaseError, match="never served"):
+        roll_back(site.ledger("new"), to=None, **BY)
+
+
+def test_a_rollback_decided_on_a_release_that_someone_changed_is_not_made(ledger: Ledger) -> None:
+    theirs = Ledger(ledger.store, "p")
+    mine = Racing(ledger.store, "p", lambda: roll_back(theirs, to=1, **BY))
+    with pytest.raises(ReleaseError, match="Someone else changed"):
+        roll_back(mine, to=None, **BY)
+    assert champion(ledger) == 1
+
+
+def test_a_rollback_that_loses_the_number_to_a_note_is_made_all_the_same(ledger: Ledger) -> None:
+    theirs = Ledger(ledger.store, "p")
+    mine = Racing(ledger.store, "p", lambda: theirs.append("fresh", {"reason": "note"}, actor="test"))
+    roll_back(mine, to=None, **BY)
+    assert champion(ledger) == 2
+
+
+class Racing(Ledger):
+    """A ledger in which somebody else writes just before the first append."""
+
+    def __init__(self, store: LocalStore, pipeline: str, meanwhile: Any) -> None:
+        super().__init__(store, pipeline)
+        self.meanwhile = meanwhile
+
+    def append(self, *args: Any, **keys: Any) -> Entry:
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+        return super().append(*args, **keys)
+
+
+def test_a_human_may_bless_what_the_gates_vetoed(ledger: Ledger) -> None:
+    entry = bless(ledger, 4, **BY)
+    assert ledger.version(4).blessed
+    assert (entry.body["by"], entry.body["outcome"]) == ("cli:alice", "blessed")
+    with pytest.raises(ReleaseError, match="blessed already"):
+        bless(ledger, 4, **BY)
+
+
+def test_a_veto_drops_the_version_that_is_being_released(ledger: Ledger) -> None:
+    trained(ledger, 5)
+    shadowing(ledger, 5)
+    veto(ledger, 5, **BY)
+    release = ledger.release()
+    assert (release.state, release.challenger) == ("rolled_back", None)
+    assert "cli:alice" in release.reason
+    assert not ledger.version(5).blessed
+    assert ledger.version(5).standing == "vetoed"
+    with pytest.raises(ReleaseError, match="vetoed already"):
+        veto(ledger, 5, **BY)
+
+
+def test_the_gates_of_a_later_run_do_not_lift_what_a_human_forbade(ledger: Ledger) -> None:
+    """The same data and code give the same version, which the gates would bless again."""
+    trained(ledger, 5)
+    veto(ledger, 5, **BY)
+    again = {"version": 5, "outcome": "blessed", "reason": "6 gates passed", "verdict": None, "by": "gates"}
+    ledger.append("verdict", again, actor="airflow:schedule", run="run-9", once="run-9/verdict/v")
+    assert (ledger.version(5).blessed, ledger.version(5).standing) == (False, "vetoed")
+    assert ledger.version(5).reason == BY["reason"]
+    bless(ledger, 5, **BY)
+    assert ledger.version(5).blessed
+
+
+def test_a_human_may_forbid_for_good_what_the_gates_have_only_vetoed(ledger: Ledger) -> None:
+    trained(ledger, 5)
+    gates = {"version": 5, "outcome": "vetoed", "reason": "change", "verdict": None, "by": "gates"}
+    ledger.append("verdict", gates, actor="airflow:schedule", run="run-8", once="run-8/verdict/v")
+    veto(ledger, 5, **BY)
+    ledger.append("verdict", {**gates, "outcome": "blessed"}, actor="airflow:schedule", run="run-9")
+    assert not ledger.version(5).blessed
+    with pytest.raises(ReleaseError, match="vetoed already"):
+        veto(ledger, 5, **BY)
+
+
+def test_the_champion_cannot_be_vetoed(ledger: Ledger) -> None:
+    head = ledger.head
+    with pytest.raises(ReleaseError, match="retrain rollback p"):
+        veto(ledger, 3, **BY)
+    assert ledger.head == head
+
+
+@pytest.mark.parametrize("reason", ["", "  "])
+def test_no_decision_without_a_reason(ledger: Ledger, reason: str) -> None:
+    head = ledger.head
+    for decide in (
+        lambda: bless(ledger, 4, actor="a", reason=reason),
+        lambda: veto(ledger, 2, actor="a", reason=reason),
+    ):
+        with pytest.raises(UsageError, match="--reason"):
+            decide()
+    with pytest.raises(UsageError, match="--reason"):
+        roll_back(ledger, to=None, actor="a", reason=reason)
+    assert ledger.head == head
+
+
+def test_redeploying_an_old_version_makes_it_the_newest_champion(ledger: Ledger) -> None:
+    promoted(ledger, 1)
+    assert champions(ledger) == [2, 3, 1]
+    roll_back(ledger, to=None, **BY)
+    assert champion(ledger) == 3
+
+
+ACTIONS = st.lists(st.sampled_from(["promote", "shadow", "rollback", "veto", "bless"]), max_size=12)
+
+
+class MemoryStore:
+    """What a ledger needs of a store, without a disk."""
+
+    uri = "memory"
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+
+    def get(self, path: str) -> bytes:
+        return self.objects[path]
+
+    def exists(self, path: str) -> bool:
+        return path in self.objects
+
+    def list(self, prefix: str) -> list[str]:
+        return sorted(path for path in self.objects if path.startswith(prefix))
+
+    def create(self, path: str, data: bytes) -> bool:
+        return self.objects.setdefault(path, data) is data
+
+
+@settings(max_examples=50, deadline=None)
+@given(ACTIONS, st.data())
+def test_whatever_humans_do_the_champion_is_always_a_version_that_was_promoted(actions, data) -> None:
+    ledger = Ledger(MemoryStore(), "p")
+    trained(ledger, 1)
+    promoted(ledger, 1)
+    ever = {1}
+    for action in actions:
+        number = data.draw(st.integers(1, len(ledger.versions())))
+        try:
+            if action == "promote":
+                number = len(ledger.versions()) + 1
+                trained(ledger, number)
+                promoted(ledger, number)
+                ever.add(number)
+            elif action == "shadow":
+                number = len(ledger.versions()) + 1
+                trained(ledger, number)
+                shadowing(ledger, number)
+            elif action == "rollback":
+                roll_back(ledger, to=data.draw(st.none() | st.just(number)), **BY)
+            else:
+                (veto if action == "veto" else bless)(ledger, number, **BY)
+        except RetrainError:
+            pass
+        assert champion(ledger) in ever
+        assert champions(ledger)[-1] == champion(ledger)

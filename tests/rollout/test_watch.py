@@ -1,0 +1,204 @@
+"""The evidence is a function of the log, whoever reads it and how often."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from retrain.ledger import release as machine
+from retrain.ledger.release import Served
+from retrain.metrics.label_loss import losses, spell
+from retrain.rollout import watch as watching
+from retrain.rollout.watch import blocks
+
+FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def ramping(world: Any, version: int = 2) -> Any:
+    """Version 2 at the first step of its ramp."""
+    candidate = world.candidate(version)
+    current = world.ledger.release()
+    started = machine.start_shadow(
+        current, Served(version=version, model=candidate.model), shadow=0, steps=(0.5, 0.8), reason="test"
+    )
+    world.ledger.append("release", machine.ramp(started, reason="test"), actor="test", run="run-2")
+    return candidate
+
+
+def rows_of(world: Any, number: int, *kinds: dict[str, Any]) -> list[dict[str, Any]]:
+    """Prediction rows under one routing decision, a millisecond apart."""
+    plain = {"release": number, "arm": "champion", "version": 1, "entity": None, "inputs": "{}", "output": "{}"}
+    plain |= {"score": 0.5, "latency_ms": 1.0, "error": None, "served": True}
+    rows = []
+    for kind in kinds:
+        world.ids += 1
+        world.at += timedelta(milliseconds=1)
+        rows.append(plain | {"at": world.at, "id": f"r{world.ids}"} | kind)
+    return rows
+
+
+@pytest.mark.parametrize("limit", [watching.MOST_ROWS, 450])
+@FEW
+@given(data=st.data())
+def test_evidence_is_the_same_whatever_the_polling_pattern(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch, limit: int, data: st.DataObject
+) -> None:
+    monkeypatch.setattr(watching, "MOST_ROWS", limit)
+    world = make_world(seed=3, entity="tail")
+    world.champion()
+    candidate = ramping(world)
+    parts: list[tuple[Any, list[dict[str, Any]]]] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(world, "write", lambda table, rows: parts.append((table, rows)))
+        for _ in range(5):
+            world.traffic(100, challenger_errors=0.05)
+    looked_often = world.watch(candidate)
+    for table, rows in data.draw(st.permutations(parts)):  # late parts, labels before their predictions
+        world.write(table, rows)
+        if data.draw(st.booleans()):
+            looked_often.canary()
+    assert looked_often.canary() == world.watch(candidate, world.another_site()).canary()
+    assert len(looked_often._rows) + len(looked_often._labels) <= limit
+
+
+def test_looking_at_an_unchanged_log_changes_nothing(world: Any) -> None:
+    candidate = ramping(world)
+    world.traffic(300)
+    watch = world.watch(candidate)
+    assert watch.canary() == watch.canary()
+
+
+def test_only_rows_of_this_trial_count(world: Any) -> None:
+    candidate = ramping(world)
+    world.traffic(200, challenger_errors=1.0)  # an earlier trial of the same version
+    world.ledger.append("release", machine.roll_back(world.ledger.release(), reason="no"), actor="test")
+    world.traffic(100, champion_errors=1.0)  # nobody is tried
+    candidate = ramping(world)
+    number = world.ledger.release_number()
+    world.traffic(100, champion_errors=0, challenger_errors=0)
+    seen = world.watch(candidate).canary()
+    assert (seen.metrics[0].champion, seen.metrics[0].challenger) == (0.0, 0.0)
+    assert seen.champion + seen.challenger == 100
+    assert seen.asked == {number: seen.challenger}
+
+
+def test_a_fallback_is_no_champion_request_and_a_failed_request_is_one_error(world: Any) -> None:
+    candidate = ramping(world)
+    number = world.ledger.release_number()
+    failed = {"arm": "challenger", "version": 2, "error": "ValueError", "score": None, "output": None, "served": False}
+    rows = rows_of(world, number, *[{}] * 7, *[failed] * 3, *[{"arm": "fallback"}] * 3, *[{"arm": "shadow"}] * 2)
+    world.write("predictions", rows)
+    errors = world.watch(candidate).canary().metrics[0]
+    assert (errors.champion_rows, errors.challenger_rows, errors.challenger) == (7, 3, 1.0)
+
+
+@pytest.mark.parametrize("score", [None, float("nan"), float("inf")])
+def test_an_answer_that_is_no_number_is_a_failure(world: Any, score: float | None) -> None:
+    candidate = ramping(world)
+    number = world.ledger.release_number()
+    rows = rows_of(world, number, *[{}] * 5, *[{"arm": "challenger", "version": 2, "score": score}] * 5)
+    world.write("predictions", rows)
+    assert world.watch(candidate).canary().metrics[0].challenger == 1.0
+
+
+def test_labels_late_twice_unknown_or_unusable(world: Any) -> None:
+    candidate = ramping(world)
+    rows = rows_of(world, world.ledger.release_number(), *[{}] * 6, *[{"arm": "challenger", "version": 2}] * 6)
+
+    def label(row: dict[str, Any], value: str, later: int = 1) -> dict[str, Any]:
+        return {"at": row["at"] + timedelta(hours=later), "id": row["id"], "label": value}
+
+    world.write("labels", [label(row, "true") for row in rows[:8]])
+    watch = world.watch(candidate)
+    assert watch.canary().labels == 0  # labels without predictions wait
+    world.write("predictions", rows)
+    assert watch.canary().labels == 8
+    world.write("labels", [label(row, "false", later=2) for row in rows[:8]])  # twice: the first counts
+    world.write("labels", [{"at": world.at, "id": "nobody", "label": "true"}])
+    world.write("labels", [label(row, text) for row, text in zip(rows[8:], ["{", "null", '"x"', "[1]"], strict=True)])
+    assert watch.canary().labels == 8
+    loss = watch.canary().metrics[-1]
+    assert (loss.champion, loss.challenger) == (0.25, 0.25)
+
+
+def test_the_clock_of_a_gateway_may_be_behind(world: Any) -> None:
+    candidate = ramping(world)
+    world.at -= timedelta(minutes=2)
+    world.traffic(50)
+    seen = world.watch(candidate).canary()
+    assert seen.champion + seen.challenger == 50
+
+
+def test_harm_within_the_margin_is_tolerated_once_shown(make_world: Any) -> None:
+    world = make_world(errors={"margin": 0.2})
+    world.champion()
+    candidate = ramping(world)
+    world.traffic(3000, champion_errors=0.0, challenger_errors=0.05, labels=False)
+    errors = world.watch(candidate).canary().metrics[0]
+    assert errors.worse
+    assert errors.within
+    assert not errors.harm
+
+
+@pytest.mark.parametrize(("task", "bound"), [("binary", 1.0), ("multiclass", 1.0), ("regression", None)])
+def test_every_task_has_a_loss(make_world: Any, task: str, bound: float | None) -> None:
+    world = make_world(task=task)
+    world.champion()
+    candidate = ramping(world)
+    number = world.ledger.release_number()
+    output = json.dumps({"prediction": "a", "probabilities": {"a": 0.5, "b": 0.5}})
+    score = {"score": None if task == "multiclass" else 0.5, "output": output}
+    rows = rows_of(world, number, *[score] * 5, *[score | {"arm": "challenger", "version": 2}] * 5)
+    label = {"binary": "1", "multiclass": '"a"', "regression": "2.5"}[task]
+    world.write("predictions", rows)
+    world.write("labels", [{"at": row["at"], "id": row["id"], "label": label} for row in rows])
+    loss = world.watch(candidate).canary().metrics[-1]
+    assert loss.challenger == pytest.approx({"binary": 0.25, "multiclass": 0.25, "regression": 4.0}[task])
+    assert loss.challenger_rows == 5
+
+
+# -- blocks ------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.booleans(), max_size=400), st.lists(st.booleans(), max_size=50))
+def test_later_rows_never_move_a_block(rows: list[bool], later: list[bool]) -> None:
+    before = list(blocks(np.array(rows, dtype=bool)))
+    after = list(blocks(np.array(rows + later, dtype=bool)))
+    assert after[: len(before)] == before
+    assert all(one.stop == two.start for one, two in pairwise(after))
+
+
+def test_blocks_hold_both_arms_and_grow_with_the_traffic() -> None:
+    tried = np.arange(200_000) % 10 == 0
+    cut = list(blocks(tried))
+    assert all(min(tried[block].sum(), (~tried[block]).sum()) >= watching.BLOCK_ROWS for block in cut)
+    assert len(cut) < 250
+    assert cut[-1].stop > 0.95 * len(tried)
+
+
+# -- losses ------------------------------------------------------------------------------------------------------
+
+
+def test_a_class_has_one_spelling() -> None:
+    assert {spell(one) for one in (True, 1, 1.0, "true", "True", "1", "1.0")} == {"1"}
+    assert spell("007") == "007"
+    assert spell(0.5) == spell("0.5") == "0.5"
+
+
+@given(st.one_of(st.text(), st.just("9" * 6000), st.just("[" * 100_000), st.just("1e999"), st.just("NaN")))
+def test_a_hostile_label_is_a_loss_or_none_and_never_an_error(label: str) -> None:
+    for task in ("binary", "multiclass", "regression"):
+        answer = '{"probabilities": {"a": 0.5}}' if task == "multiclass" else 0.5
+        (loss,) = losses(task, [answer], [label], ("0", "1"))
+        assert np.isnan(loss) or 0 <= loss < np.inf
+
+
+def test_the_positive_class_is_the_second() -> None:
+    assert losses("binary", [0.9, 0.9], ['"late"', '"on time"'], ("late", "on time")) == pytest.approx([0.81, 0.01])
