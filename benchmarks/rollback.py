@@ -13,6 +13,7 @@ from served import Served, served_flights
 
 from retrain.demo.data import live_requests, month_frame
 from retrain.demo.traffic import Traffic
+from retrain.ledger import Release
 
 RUNS = 5
 RATE = 400
@@ -28,7 +29,7 @@ def measure() -> list[Figure]:
                 _await_answers(traffic)
                 began = time.time()
                 _roll_back(served, to=2 - (number + 1) % 2)
-                entry = next(served.site.ledger("flights").of_kind("release"))
+                entry, _ = next(served.site.ledger("flights").of(Release))
                 time.sleep(1.5)
             failed += traffic.tally.failed
             old = traffic.answers[0].version

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from ledger_world import body as body_of
 from retrain import retraining
 from retrain.artifacts import Candidate, ModelRef, Ref, Rehearsal, Request
 from retrain.errors import DataError, ReleaseError, StoreError, ValidationFailed
+from retrain.ledger import Judged, Rehearsed, Trained
 from retrain.ledger.release import Release, Served
 from retrain.retraining import retrain
 from retrain.rollout.progress import progress
@@ -84,28 +86,28 @@ class Line:
         self.site.store.create(Candidate.path("flights", made.key), made.to_bytes())
         body = made.model_dump(mode="json", include={"version", "model", "data_end", "run_id"})
         body |= {"candidate": made.ref().model_dump(), "snapshot": ref.model_dump()}
-        self.ledger.append("trained", body, actor="test", run="run-1", once=f"trained/{made.key}")
+        self.ledger.append(Trained.model_validate(body), actor="test", run="run-1", once=f"trained/{made.key}")
         return made
 
     def verdict(self, outcome: str) -> Any:
         body = {"version": 1, "outcome": outcome, "reason": "suspicious", "verdict": None, "by": "gates"}
-        self.ledger.append("verdict", body, actor="test", run="run-1")
+        self.ledger.append(Judged.model_validate(body), actor="test", run="run-1")
         return SimpleNamespace(outcome=outcome)
 
     def rehearsal(self, passed: bool) -> Rehearsal:
         body = {"version": 1, "passed": passed, "reason": "no answer", "rehearsal": None}
-        self.ledger.append("rehearsal", body, actor="test", run="run-1")
+        self.ledger.append(Rehearsed.model_validate(body), actor="test", run="run-1")
         return Rehearsal(
             key="r", pipeline="flights", candidate=Ref(kind="candidate", key="c1", pipeline="flights"), version=1,
             passed=passed, requests=1, failures=0, mismatches=0, load_seconds=1, p50_ms=1, p95_ms=1, reason="no answer",
         )  # fmt: skip
 
     def decide(self, kind: str, **body: Any) -> None:
-        self.ledger.append(kind, body, actor="test", run="run-1")
+        self.ledger.append(body_of(kind, **body), actor="test", run="run-1")
 
     def champion(self) -> None:
         served = Served(version=9, model=ModelRef(digest="9" * 64, path="m", files={}))
-        self.ledger.append("release", Release(state="promoted", champion=served), actor="test")
+        self.ledger.append(Release(state="promoted", champion=served), actor="test")
 
     def run(self, **keys: Any) -> Any:
         return retrain(self.spec, a_request(**keys), self.site, on_stage=lambda *said: self.told.append(said))
@@ -203,7 +205,7 @@ def test_a_failure_is_raised_after_the_report_is_written(line: Line, stage: str)
         line.run()
     assert caught.value.__notes__ == [f"flights: failed at {stage}"]
     assert line.told[-2][:2] == (stage, "failed")
-    assert line.ledger.last_stage("report").body["summary"] == f"flights: failed at {stage}"
+    assert line.ledger.last_stage("report")[1].summary == f"flights: failed at {stage}"
 
 
 def test_bad_data_stop_it_at_validate(line: Line) -> None:

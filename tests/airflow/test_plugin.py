@@ -29,6 +29,7 @@ from retrain import __version__
 from retrain.airflow.notes import Target, TaskNotes, keep, target_of
 from retrain.airflow.provider import provider_info
 from retrain.artifacts import GateResult, Ref, Verdict
+from retrain.ledger import Judged
 from retrain.settings import NAMES
 from retrain.site import Site
 
@@ -127,7 +128,7 @@ def verdict(database: None, site_of_server: Site) -> Iterator[Verdict]:
     )  # fmt: skip
     site_of_server.store.create(Verdict.path("visits", "v"), made.to_bytes())
     body = {"version": 2, "outcome": "vetoed", "reason": EVIL, "verdict": None, "by": "gates"}
-    site_of_server.ledger("visits").append("verdict", body, actor="airflow:alice", run=RUN)
+    site_of_server.ledger("visits").append(Judged.model_validate(body), actor="airflow:alice", run=RUN)
     hand_on(made.ref().model_dump())
     yield made
     hand_on(None)

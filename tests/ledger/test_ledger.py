@@ -15,14 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ledger_world import body as body_of
 from retrain.artifacts import ModelRef, canonical, digest
 from retrain.errors import LedgerBroken, LedgerMoved, ReleaseError
-from retrain.ledger import GENESIS, Entry, Ledger
+from retrain.ledger import GENESIS, Entry, FreshEnough, Ledger
 from retrain.ledger import ledger as ledgers
 from retrain.ledger.release import Release, Served
 from retrain.store.local import LocalStore
 
-FRESH = {"reason": "fresh", "champion": 1}
+FRESH = FreshEnough(reason="fresh", champion=1)
 
 
 @pytest.fixture
@@ -61,18 +62,18 @@ def test_many_threads_write_one_chain(store: LocalStore, shared: bool) -> None:
     def write(writer: int) -> None:
         ledger = one if shared else Ledger(store, "flights")
         for turn in range(5):
-            ledger.append("fresh", {"reason": f"{writer}/{turn}", "champion": writer}, actor="test")
+            ledger.append(FreshEnough(reason=f"{writer}/{turn}", champion=writer), actor="test")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
-    reasons = [entry.body["reason"] for entry in chain_of(store)]
+    reasons = [entry.body.reason for entry in chain_of(store)]
     assert sorted(reasons) == sorted(f"{writer}/{turn}" for writer in range(8) for turn in range(5))
     assert [entry.number for entry in one.entries()] == list(range(1, 41))
 
 
 def test_the_same_decision_is_written_once_by_many_threads(store: LocalStore) -> None:
     def write(_: int) -> int:
-        return Ledger(store, "flights").append("fresh", FRESH, actor="test", once="run-1/fresh").number
+        return Ledger(store, "flights").append(FRESH, actor="test", once="run-1/fresh").number
 
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(write, range(16))) == {1}
@@ -82,8 +83,8 @@ def test_the_same_decision_is_written_once_by_many_threads(store: LocalStore) ->
 def _write_in_a_process(root: str, writer: int) -> None:
     ledger = Ledger(LocalStore(root), "flights")
     for turn in range(10):
-        ledger.append("fresh", FRESH | {"writer": writer}, actor="test", once=f"turn-{turn}")
-        ledger.append("fresh", FRESH | {"writer": writer}, actor="test")
+        ledger.append(FreshEnough(reason=f"{writer}", champion=1), actor="test", once=f"turn-{turn}")
+        ledger.append(FreshEnough(reason=f"{writer}", champion=1), actor="test")
 
 
 def test_many_processes_write_one_chain(store: LocalStore) -> None:
@@ -115,7 +116,7 @@ def test_any_interleaving_of_writers_makes_one_chain(turns: list[tuple[int, str 
             after = None if behind is None else len(expected) - behind
             known = once is not None and once in expected
             try:
-                entry = writers[writer].append("fresh", FRESH, actor="test", once=once, after=after)
+                entry = writers[writer].append(FRESH, actor="test", once=once, after=after)
             except LedgerMoved:
                 assert behind
                 assert not known
@@ -131,27 +132,27 @@ def test_any_interleaving_of_writers_makes_one_chain(turns: list[tuple[int, str 
 def test_who_decided_on_an_older_entry_must_decide_again(store: LocalStore, ledger: Ledger) -> None:
     other = Ledger(store, "flights")
     head = ledger.head
-    other.append("fresh", FRESH, actor="other")
+    other.append(FRESH, actor="other")
     with pytest.raises(LedgerMoved, match="from entry 0 to 1"):
-        ledger.append("fresh", FRESH, actor="test", after=head)
+        ledger.append(FRESH, actor="test", after=head)
     assert len(chain_of(store)) == 1
 
 
 def test_time_never_runs_backwards(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = ledger.append("fresh", FRESH, actor="test")
+    first = ledger.append(FRESH, actor="test")
     monkeypatch.setattr(ledgers, "now", lambda: first.at - timedelta(hours=1))
-    assert ledger.append("fresh", FRESH, actor="test").at == first.at
+    assert ledger.append(FRESH, actor="test").at == first.at
 
 
 def test_a_long_ledger_is_read_whole(store: LocalStore, ledger: Ledger) -> None:
     for _ in range(40):
-        ledger.append("fresh", FRESH, actor="test")
+        ledger.append(FRESH, actor="test")
     assert [entry.number for entry in Ledger(store, "flights").entries()] == list(range(1, 41))
 
 
 def test_polling_returns_what_is_new(store: LocalStore, ledger: Ledger) -> None:
     assert ledger.poll() == []
-    Ledger(store, "flights").append("fresh", FRESH, actor="other")
+    Ledger(store, "flights").append(FRESH, actor="other")
     assert [entry.number for entry in ledger.poll()] == [1]
     assert ledger.poll() == []
 
@@ -189,18 +190,18 @@ def test_a_broken_chain_is_refused_by_number(number: int, fault: tuple[Callable[
         store = LocalStore(Path(folder) / "store")
         ledger = Ledger(store, "flights")
         for _ in range(6):
-            ledger.append("fresh", FRESH, actor="test")
+            ledger.append(FRESH, actor="test")
         damage(store, number)
         fresh = Ledger(store, "flights")
         for _ in range(2):  # it stays broken
             with pytest.raises(LedgerBroken, match=f"broken at entry {number + shows_later}:") as caught:
-                fresh.append("fresh", FRESH, actor="test")
+                fresh.append(FRESH, actor="test")
         assert f"{number + shows_later:08d}.json" in str(caught.value)
         assert ledger.entries()[-1].number == 6  # who knows it already goes on knowing it
 
 
 def test_an_entry_of_another_pipeline_is_refused(store: LocalStore, ledger: Ledger) -> None:
-    Ledger(store, "other").append("fresh", FRESH, actor="test")
+    Ledger(store, "other").append(FRESH, actor="test")
     store.put(ledger.path(1), store.get("other/ledger/00000001.json"))
     with pytest.raises(LedgerBroken, match="entry 1"):
         ledger.entries()
@@ -210,7 +211,7 @@ def test_a_listing_that_misses_a_new_entry_is_no_gap(
     store: LocalStore, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
-        ledger.append("fresh", FRESH, actor="test")
+        ledger.append(FRESH, actor="test")
     listed = store.list("flights/ledger")
     monkeypatch.setattr(store, "list", lambda prefix: [listed[0], listed[2]])
     assert len(Ledger(store, "flights").entries()) == 3
@@ -223,8 +224,8 @@ def test_what_was_served_at_any_time(ledger: Ledger, monkeypatch: pytest.MonkeyP
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     for hour, version in enumerate((1, 2, 3)):
         monkeypatch.setattr(ledgers, "now", lambda hour=hour: noon + timedelta(hours=hour))
-        ledger.append("release", Release(state="promoted", champion=served(version)), actor="test")
-        ledger.append("fresh", FRESH, actor="test")
+        ledger.append(Release(state="promoted", champion=served(version)), actor="test")
+        ledger.append(FRESH, actor="test")
 
     def at(minutes: int) -> Served | None:
         return ledger.served_at(noon + timedelta(minutes=minutes)).champion
@@ -237,12 +238,12 @@ def test_what_was_served_at_any_time(ledger: Ledger, monkeypatch: pytest.MonkeyP
 def trained(ledger: Ledger, version: int) -> None:
     ref = {"kind": "candidate", "key": f"c{version}", "pipeline": "flights"}
     model = served(version).model.model_dump()
-    body = {"version": version, "candidate": ref, "model": model, "data_end": "2013-04-01T00:00:00Z", "run_id": "r"}
-    ledger.append("trained", body, actor="test")
+    body = body_of("trained", version=version, candidate=ref, model=model, data_end="2013-04-01T00:00:00Z")
+    ledger.append(body, actor="test")
 
 
 def judged(ledger: Ledger, kind: Any, version: int, **body: Any) -> None:
-    ledger.append(kind, {"version": version, "reason": "because"} | body, actor="test")
+    ledger.append(body_of(kind, version=version, **body), actor="test")
 
 
 def test_where_each_version_stands(ledger: Ledger) -> None:
@@ -255,7 +256,7 @@ def test_where_each_version_stands(ledger: Ledger) -> None:
     judged(ledger, "rehearsal", 4, passed=False)
     judged(ledger, "verdict", 5, outcome="blessed")
     judged(ledger, "stale", 5)
-    ledger.append("release", Release(state="promoted", champion=served(1)), actor="test")
+    ledger.append(Release(state="promoted", champion=served(1)), actor="test")
     standing = {version.version: version.standing for version in ledger.versions()}
     assert standing == {1: "released", 2: "vetoed", 3: "undecided", 4: "vetoed", 5: "stale", 6: "candidate"}
     assert [version.blessed for version in ledger.versions()] == [True, False, False, False, True, False]
@@ -265,10 +266,10 @@ def test_a_rollback_marks_who_was_dropped_and_a_promotion_does_not(ledger: Ledge
     for version in (1, 2, 3):
         trained(ledger, version)
         judged(ledger, "verdict", version, outcome="blessed")
-    ledger.append("release", Release(state="promoted", champion=served(1)), actor="test")
-    ledger.append("release", Release(state="ramping", champion=served(1), challenger=served(2)), actor="test")
-    ledger.append("release", Release(state="rolled_back", champion=served(1), reason="slow"), actor="test")
-    ledger.append("release", Release(state="promoted", champion=served(3)), actor="test")
+    ledger.append(Release(state="promoted", champion=served(1)), actor="test")
+    ledger.append(Release(state="ramping", champion=served(1), challenger=served(2)), actor="test")
+    ledger.append(Release(state="rolled_back", champion=served(1), reason="slow"), actor="test")
+    ledger.append(Release(state="promoted", champion=served(3)), actor="test")
     assert [version.standing for version in ledger.versions()] == ["blessed", "rolled back", "released"]
     assert ledger.version(2).reason == "slow"
 

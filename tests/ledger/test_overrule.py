@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from retrain.artifacts import ModelRef, Ref
 from retrain.errors import ReleaseError, RetrainError, UsageError
-from retrain.ledger import Entry, Ledger
+from retrain.ledger import Entry, FreshEnough, Judged, Ledger, Trained
 from retrain.ledger import release as machine
 from retrain.ledger.overrule import bless, champions, roll_back, veto
 from retrain.ledger.release import Release, Served
@@ -27,23 +27,24 @@ def served(number: int) -> Served:
 def trained(ledger: Ledger, number: int, outcome: str = "blessed") -> None:
     """A version as training and gates leave it."""
     ledger.append(
-        "trained",
-        {
-            "version": number,
-            "candidate": Ref(kind="candidate", key=f"c{number}", pipeline="p").model_dump(),
-            "model": served(number).model.model_dump(),
-            "data_end": "2013-04-01T00:00:00Z",
-            "snapshot": Ref(kind="snapshot", key="s", pipeline="p").model_dump(),
-            "run_id": "r",
-        },
+        Trained.model_validate(
+            {
+                "version": number,
+                "candidate": Ref(kind="candidate", key=f"c{number}", pipeline="p").model_dump(),
+                "model": served(number).model.model_dump(),
+                "data_end": "2013-04-01T00:00:00Z",
+                "snapshot": Ref(kind="snapshot", key="s", pipeline="p").model_dump(),
+                "run_id": "r",
+            }
+        ),
         actor="test",
     )
     body = {"version": number, "outcome": outcome, "reason": "by the gates", "verdict": None, "by": "gates"}
-    ledger.append("verdict", body, actor="test")
+    ledger.append(Judged.model_validate(body), actor="test")
 
 
 def write(ledger: Ledger, release: Release) -> None:
-    ledger.append("release", release, actor="test", after=ledger.head)
+    ledger.append(release, actor="test", after=ledger.head)
 
 
 def promoted(ledger: Ledger, number: int) -> None:
@@ -74,7 +75,7 @@ def champion(ledger: Ledger) -> int:
 def test_a_rollback_returns_to_the_champion_before(ledger: Ledger) -> None:
     entry = roll_back(ledger, to=None, **BY)
     assert champion(ledger) == 2
-    assert (entry.actor, entry.body["reason"], entry.body["state"]) == ("cli:alice", BY["reason"], "rolled_back")
+    assert (entry.actor, entry.body.reason, entry.body.state) == ("cli:alice", BY["reason"], "rolled_back")
 
 
 def test_typed_twice_it_goes_back_twice_and_never_forward(ledger: Ledger) -> None:
@@ -130,7 +131,7 @@ def test_a_rollback_decided_on_a_release_that_someone_changed_is_not_made(ledger
 
 def test_a_rollback_that_loses_the_number_to_a_note_is_made_all_the_same(ledger: Ledger) -> None:
     theirs = Ledger(ledger.store, "p")
-    mine = Racing(ledger.store, "p", lambda: theirs.append("fresh", {"reason": "note"}, actor="test"))
+    mine = Racing(ledger.store, "p", lambda: theirs.append(FreshEnough(reason="note", champion=1), actor="test"))
     roll_back(mine, to=None, **BY)
     assert champion(ledger) == 2
 
@@ -152,7 +153,7 @@ class Racing(Ledger):
 def test_a_human_may_bless_what_the_gates_vetoed(ledger: Ledger) -> None:
     entry = bless(ledger, 4, **BY)
     assert ledger.version(4).blessed
-    assert (entry.body["by"], entry.body["outcome"]) == ("cli:alice", "blessed")
+    assert (entry.body.by, entry.body.outcome) == ("cli:alice", "blessed")
     with pytest.raises(ReleaseError, match="blessed already"):
         bless(ledger, 4, **BY)
 
@@ -175,7 +176,7 @@ def test_the_gates_of_a_later_run_do_not_lift_what_a_human_forbade(ledger: Ledge
     trained(ledger, 5)
     veto(ledger, 5, **BY)
     again = {"version": 5, "outcome": "blessed", "reason": "6 gates passed", "verdict": None, "by": "gates"}
-    ledger.append("verdict", again, actor="airflow:schedule", run="run-9", once="run-9/verdict/v")
+    ledger.append(Judged.model_validate(again), actor="airflow:schedule", run="run-9", once="run-9/verdict/v")
     assert (ledger.version(5).blessed, ledger.version(5).standing) == (False, "vetoed")
     assert ledger.version(5).reason == BY["reason"]
     bless(ledger, 5, **BY)
@@ -185,9 +186,9 @@ def test_the_gates_of_a_later_run_do_not_lift_what_a_human_forbade(ledger: Ledge
 def test_a_human_may_forbid_for_good_what_the_gates_have_only_vetoed(ledger: Ledger) -> None:
     trained(ledger, 5)
     gates = {"version": 5, "outcome": "vetoed", "reason": "change", "verdict": None, "by": "gates"}
-    ledger.append("verdict", gates, actor="airflow:schedule", run="run-8", once="run-8/verdict/v")
+    ledger.append(Judged.model_validate(gates), actor="airflow:schedule", run="run-8", once="run-8/verdict/v")
     veto(ledger, 5, **BY)
-    ledger.append("verdict", {**gates, "outcome": "blessed"}, actor="airflow:schedule", run="run-9")
+    ledger.append(Judged.model_validate({**gates, "outcome": "blessed"}), actor="airflow:schedule", run="run-9")
     assert not ledger.version(5).blessed
     with pytest.raises(ReleaseError, match="vetoed already"):
         veto(ledger, 5, **BY)
@@ -216,7 +217,7 @@ def test_no_decision_without_a_reason(ledger: Ledger, reason: str) -> None:
 
 def test_redeploying_an_old_version_makes_it_the_newest_champion(ledger: Ledger) -> None:
     promoted(ledger, 1)
-    assert champions(ledger) == [2, 3, 1]
+    assert champions(ledger.entries()) == [2, 3, 1]
     roll_back(ledger, to=None, **BY)
     assert champion(ledger) == 3
 
@@ -271,4 +272,4 @@ def test_whatever_humans_do_the_champion_is_always_a_version_that_was_promoted(a
         except RetrainError:
             pass
         assert champion(ledger) in ever
-        assert champions(ledger)[-1] == champion(ledger)
+        assert champions(ledger.entries())[-1] == champion(ledger)

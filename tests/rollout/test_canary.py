@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from retrain.artifacts import now
 from retrain.errors import LogBroken, ReleaseError, StoreError, UsageError
+from retrain.ledger import Judged
 from retrain.ledger import release as machine
 from retrain.site import Site
 from retrain.stages import canary, shadow
@@ -37,7 +38,7 @@ def advance(world: Any, candidate: Any, watch: Any = None, request: Any = None) 
 
 
 def write(world: Any, release: Any) -> None:
-    world.ledger.append("release", release, actor="alice")
+    world.ledger.append(release, actor="alice")
 
 
 def later(monkeypatch: pytest.MonkeyPatch, **delta: int) -> None:
@@ -200,7 +201,7 @@ def test_a_veto_rolls_it_back_even_while_it_is_paused(world: Any) -> None:
     begin(world, candidate)
     write(world, machine.pause(world.ledger.release(), reason="wait"))
     body = {"version": 2, "outcome": "vetoed", "reason": "wrong carrier", "verdict": None, "by": "alice"}
-    world.ledger.append("verdict", body, actor="alice")
+    world.ledger.append(Judged.model_validate(body), actor="alice")
     assert advance(world, candidate).state == "rolled_back"
     assert world.states()[-1] == "rolled_back"
 

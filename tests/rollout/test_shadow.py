@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from ledger_world import body as body_of
 from retrain.artifacts import now
 from retrain.errors import LedgerMoved, ReleaseError, StoreError, UsageError
+from retrain.ledger import Answered, Judged
 from retrain.ledger import release as machine
 from retrain.stages import shadow
 from retrain.stages.roll_back import roll_back
@@ -137,7 +139,7 @@ def test_a_later_run_may_try_a_rolled_back_version_again(world: Any) -> None:
 )
 def test_nothing_is_begun_that_the_ledger_does_not_allow(world: Any, kind: Any, body: Any, why: str) -> None:
     candidate = world.candidate(2)
-    world.ledger.append(kind, {"version": 2} | body, actor="test", run="run-2")
+    world.ledger.append(body_of(kind, version=2, **body), actor="test", run="run-2")
     with pytest.raises(ReleaseError, match=why):
         begin(world, candidate)
     assert world.states() == ["promoted"]
@@ -153,7 +155,9 @@ def test_without_a_rehearsal_or_a_wanted_approval_nothing_is_begun(world: Any) -
     candidate = world.candidate(3)
     with pytest.raises(ReleaseError, match="nobody has approved it"):
         begin(world, candidate, world.request("run-3"))
-    world.ledger.append("approval", {"version": 3, "approved": True, "reason": ""}, actor="alice", run="run-3")
+    world.ledger.append(
+        Answered.model_validate({"version": 3, "approved": True, "reason": ""}), actor="alice", run="run-3"
+    )
     assert begin(world, candidate, world.request("run-3")).state == "waiting"
 
 
@@ -161,7 +165,7 @@ def test_a_veto_while_it_shadows_rolls_it_back(world: Any) -> None:
     candidate = world.candidate(2)
     begin(world, candidate)
     body = {"version": 2, "outcome": "vetoed", "reason": "wrong carrier", "verdict": None, "by": "alice"}
-    world.ledger.append("verdict", body, actor="alice")
+    world.ledger.append(Judged.model_validate(body), actor="alice")
     progress = advance(world, candidate)
     assert (progress.state, world.states()[-1]) == ("rolled_back", "rolled_back")
     assert "no longer blessed: wrong carrier" in progress.summary
@@ -186,13 +190,11 @@ def test_a_lost_race_is_decided_again(world: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_settling_does_not_hide_a_real_refusal(world: Any) -> None:
-    from retrain.rollout.trial import settle
-
     def refuse(head: int) -> None:
         raise ReleaseError("no")
 
     with pytest.raises(ReleaseError):
-        settle(world.ledger, refuse)
+        world.ledger.settle(refuse)
     tries = []
 
     def move(head: int) -> str:
@@ -201,7 +203,7 @@ def test_settling_does_not_hide_a_real_refusal(world: Any) -> None:
             raise LedgerMoved("moved")
         return "settled"
 
-    assert settle(world.ledger, move) == "settled"
+    assert world.ledger.settle(move) == "settled"
 
 
 def test_a_champion_is_not_shadowed_by_itself(world: Any) -> None:

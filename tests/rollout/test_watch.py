@@ -28,7 +28,7 @@ def ramping(world: Any, version: int = 2) -> Any:
     started = machine.start_shadow(
         current, Served(version=version, model=candidate.model), shadow=0, steps=(0.5, 0.8), reason="test"
     )
-    world.ledger.append("release", machine.ramp(started, reason="test"), actor="test", run="run-2")
+    world.ledger.append(machine.ramp(started, reason="test"), actor="test", run="run-2")
     return candidate
 
 
@@ -78,7 +78,7 @@ def test_looking_at_an_unchanged_log_changes_nothing(world: Any) -> None:
 def test_only_rows_of_this_trial_count(world: Any) -> None:
     candidate = ramping(world)
     world.traffic(200, challenger_errors=1.0)  # an earlier trial of the same version
-    world.ledger.append("release", machine.roll_back(world.ledger.release(), reason="no"), actor="test")
+    world.ledger.append(machine.roll_back(world.ledger.release(), reason="no"), actor="test")
     world.traffic(100, champion_errors=1.0)  # nobody is tried
     candidate = ramping(world)
     number = world.ledger.release_number()

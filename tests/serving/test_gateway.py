@@ -642,5 +642,5 @@ def test_an_option_that_cannot_be_is_named() -> None:
 
 def test_a_release_without_a_champion_is_no_release(stand: Open, pretended: Model) -> None:
     s = stand({1: pretended()})
-    s.ledger.append("release", Release(), actor="test")
+    s.ledger.append(Release(), actor="test")
     assert s.ask(ROW).status_code == 503

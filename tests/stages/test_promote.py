@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from ledger_world import body as body_of
 from retrain.errors import ReleaseError
+from retrain.ledger import Excluded
 from retrain.ledger import release as machine
 from retrain.stages import canary, shadow
 from retrain.stages.promote import promote
@@ -18,9 +20,9 @@ def passed(world: Any, version: int = 2, run: str = "run-2") -> Any:
     candidate = world.candidate(version)
     canary.begin(world.spec, world.request(run, skip_canary=False), candidate, world.site)
     while "ramping 3" not in world.states()[-1:]:
-        world.ledger.append("release", machine.ramp(world.ledger.release(), reason="test"), actor="test")
+        world.ledger.append(machine.ramp(world.ledger.release(), reason="test"), actor="test")
     body = {"version": version, "passed": True, "reason": "all is well", "evidence": {}}
-    world.ledger.append("canary", body, actor="canary", run=run, once=f"{run}/canary")
+    world.ledger.append(Excluded.model_validate(body), actor="canary", run=run, once=f"{run}/canary")
     return candidate
 
 
@@ -96,7 +98,7 @@ def test_a_retried_task_does_not_promote_what_was_replaced_since(make_world: Any
 )
 def test_nothing_is_promoted_that_the_ledger_does_not_allow(world: Any, kind: Any, body: Any, why: str) -> None:
     candidate = passed(world)
-    world.ledger.append(kind, {"version": 2} | body, actor="alice", run="run-2")
+    world.ledger.append(body_of(kind, version=2, **body), actor="alice", run="run-2")
     for keys in ({}, {"skip_canary": True, "reason": "hurry"}):
         with pytest.raises(ReleaseError, match=why):
             doit(world, candidate, **keys)
@@ -105,10 +107,10 @@ def test_nothing_is_promoted_that_the_ledger_does_not_allow(world: Any, kind: An
 
 def test_a_paused_release_waits_for_the_human(world: Any) -> None:
     candidate = passed(world)
-    world.ledger.append("release", machine.pause(world.ledger.release(), reason="let me look"), actor="alice")
+    world.ledger.append(machine.pause(world.ledger.release(), reason="let me look"), actor="alice")
     with pytest.raises(ReleaseError, match="paused: let me look"):
         doit(world, candidate)
-    world.ledger.append("release", machine.ramp(world.ledger.release(), reason="fine"), actor="alice")
+    world.ledger.append(machine.ramp(world.ledger.release(), reason="fine"), actor="alice")
     assert doit(world, candidate).state == "promoted"
 
 

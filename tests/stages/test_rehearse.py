@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from retrain.artifacts import Candidate, FeatureSet, FileRef, ModelRef, Ref, Rehearsal, Request
 from retrain.data.frames import keep_frame
 from retrain.errors import GatewayError, ObjectMissing
+from retrain.ledger import Rehearsed
 from retrain.model.store import keep_model
 from retrain.site import Site
 from retrain.spec import Spec
@@ -140,7 +141,7 @@ def test_a_good_candidate_passes_once_a_run(
     assert first.load_seconds > 0
     assert again == first
     assert [entry.kind for entry in site.ledger("flights").entries()] == ["rehearsal", "stage"]
-    assert site.ledger("flights").entries()[0].body["passed"] is True
+    assert site.ledger("flights").entries()[0].body.passed is True
     assert site.store.list("flights/log") == []
     assert not (site.settings.home / "gateway").exists()
     assert _gateways() == []
@@ -191,8 +192,8 @@ def test_a_bad_candidate_does_not_pass_and_that_is_a_result(
     assert not rehearsal.passed
     assert reason in rehearsal.reason
     assert rehearsal.failures + rehearsal.mismatches > 0
-    entry = next(site.ledger("flights").of_kind("rehearsal"))
-    assert entry.body == {
+    entry, _ = next(site.ledger("flights").of(Rehearsed))
+    assert entry.body.model_dump(mode="json") == {
         "version": 3,
         "passed": False,
         "reason": rehearsal.reason,

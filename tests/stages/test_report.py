@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from ledger_world import body as body_of
 from retrain.artifacts import ExpectationResult, FileRef, Ref, Validation
+from retrain.ledger import StageDone
 from retrain.ledger import release as machine
 from retrain.stages import shadow
 from retrain.stages.promote import promote
@@ -19,7 +21,7 @@ def told(world: Any, run: str = "run-2", states: dict[str, str] | None = None, *
 
 
 def append(world: Any, kind: Any, run: str = "run-2", **body: Any) -> None:
-    world.ledger.append(kind, body, actor="test", run=run)
+    world.ledger.append(body_of(kind, **body), actor="test", run=run)
 
 
 def test_a_promotion(make_world: Any) -> None:
@@ -29,8 +31,8 @@ def test_a_promotion(make_world: Any) -> None:
     assert (made.outcome, made.headline) == ("promoted", "flights: version 1 promoted: version 1 is the first champion")
     assert made.summary == made.headline
     assert "| train | success |" in made.markdown
-    assert "| verdict blessed: because |" in made.markdown
-    assert "| release promoted: version 1 is the first champion |" in made.markdown
+    assert "| version 1 blessed: because |" in made.markdown
+    assert "| promoted: champion 1; version 1 is the first champion |" in made.markdown
 
 
 def test_a_promotion_that_was_undone_since(world: Any) -> None:
@@ -46,7 +48,7 @@ def test_a_rollback_a_pause_and_a_release_under_way(world: Any) -> None:
     died = told(world, states={"release.canary": "failed"})
     assert died.outcome == "failed"
     assert "failed at canary, and version 2 is being released" in died.headline
-    world.ledger.append("release", machine.pause(world.ledger.release(), reason="patience"), actor="canary")
+    world.ledger.append(machine.pause(world.ledger.release(), reason="patience"), actor="canary")
     assert told(world).headline == "flights: version 2 paused: patience"
     roll_back(world.spec, world.request(), candidate, world.site, "harm is shown")
     made = told(world)
@@ -120,9 +122,11 @@ def test_it_is_written_once_and_again_when_something_changed(world: Any) -> None
     assert first == again
     append(world, "verdict", version=2, outcome="vetoed", reason="no")
     changed = told(world)
-    reports = [entry for entry in world.ledger.entries() if entry.body.get("stage") == "report"]
-    assert [entry.body["artifact"]["key"] for entry in reports] == [first.key, changed.key]
-    assert world.ledger.last_stage("report").body["summary"] == "flights: version 2 vetoed: no"
+    reports = [
+        entry for entry in world.ledger.entries() if isinstance(entry.body, StageDone) and entry.body.stage == "report"
+    ]
+    assert [entry.body.artifact.key for entry in reports] == [first.key, changed.key]
+    assert world.ledger.last_stage("report")[1].summary == "flights: version 2 vetoed: no"
 
 
 def test_nothing_it_quotes_breaks_the_table(world: Any) -> None:

@@ -28,7 +28,7 @@ from retrain.errors import (
     StoreUnsafe,
     UsageError,
 )
-from retrain.ledger import Ledger
+from retrain.ledger import FreshEnough, Ledger
 from retrain.store import open_store
 from retrain.store.s3 import S3Store
 
@@ -161,12 +161,12 @@ def test_sixteen_writers_have_one_winner(server: str, at) -> None:
 def test_a_ledger_lives_in_it_and_the_loser_is_told(server: str, at) -> None:
     store = at(server)
     mine, theirs = Ledger(store, "p"), Ledger(store, "p")
-    mine.append("fresh", {"n": 1}, actor="me", after=0)
+    mine.append(FreshEnough(reason="n", champion=1), actor="me", after=0)
     assert theirs.head == 1
-    theirs.append("fresh", {"n": 2}, actor="them", after=1)
+    theirs.append(FreshEnough(reason="n", champion=2), actor="them", after=1)
     with pytest.raises(LedgerMoved):
-        mine.append("fresh", {"n": 3}, actor="me", after=1)
-    assert [entry.body["n"] for entry in Ledger(store, "p").entries()] == [1, 2]
+        mine.append(FreshEnough(reason="n", champion=3), actor="me", after=1)
+    assert [entry.body.champion for entry in Ledger(store, "p").entries()] == [1, 2]
 
 
 @pytest.mark.system

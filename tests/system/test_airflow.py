@@ -105,7 +105,7 @@ def test_a_canary_goes_on_after_the_death_of_triggerer_and_scheduler(place: Any)
     state, tasks = place.finish(run_id)
     assert (state, tasks["promote"]) == ("success", "success")
     added = [entry for entry in place.ledger.entries()[numbers:] if entry.kind == "release"]
-    assert [entry.body["state"] for entry in added] == ["promoted"], "it went on from the ledger, not from the start"
+    assert [entry.body.state for entry in added] == ["promoted"], "it went on from the ledger, not from the start"
 
 
 def test_a_challenger_that_fails_in_service_is_rolled_back(place: Any) -> None:

@@ -87,7 +87,7 @@ def undisturbed(place: Any, home: Path, run_id: str, **form: Any) -> tuple[dict[
 def outcome(site: Site, run_id: str) -> tuple[dict[str, str], list[str]]:
     """Stage → artifact key, and the kinds of the run's ledger entries in their order."""
     entries = site.ledger("visits").run_entries(run_id)
-    keys = {e.body["stage"]: e.body["artifact"]["key"] for e in entries if e.kind == "stage"}
+    keys = {e.body.stage: e.body.artifact.key for e in entries if e.kind == "stage"}
     return keys, [entry.body.get("stage", entry.kind) for entry in entries]
 
 

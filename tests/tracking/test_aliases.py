@@ -36,7 +36,7 @@ def test_the_aliases_are_what_the_ledger_says(site: Site, ledger: Ledger) -> Non
         client.create_model_version("flights", source=str(site.settings.home), tags={VERSION: str(version)})
 
     def follow(release: Release) -> tuple[str | None, str | None]:
-        ledger.append("release", release, actor="test")
+        ledger.append(release, actor="test")
         assert aliases.mirror(ledger, site.settings) is None
         assert aliases.mirror(ledger, site.settings) is None
         return tracking.alias("champion"), tracking.alias("challenger")
@@ -48,12 +48,12 @@ def test_the_aliases_are_what_the_ledger_says(site: Site, ledger: Ledger) -> Non
 
 
 def _unknown(ledger: Ledger, site: Site) -> str | None:
-    ledger.append("release", Release(state="promoted", champion=served(7)), actor="test")
+    ledger.append(Release(state="promoted", champion=served(7)), actor="test")
     return aliases.mirror(ledger, site.settings)
 
 
 def test_without_an_mlflow_database_there_is_nothing_to_mirror(site: Site, ledger: Ledger) -> None:
-    ledger.append("release", Release(state="promoted", champion=served(1)), actor="test")
+    ledger.append(Release(state="promoted", champion=served(1)), actor="test")
     assert aliases.mirror(ledger, site.settings) is None
     assert not (site.settings.home / "mlflow.db").exists()
 

@@ -190,7 +190,7 @@ class Stand:
             challenger=None if challenger is None else served(challenger),
             **how,
         )
-        return self.ledger.append("release", release, actor="test").number
+        return self.ledger.append(release, actor="test").number
 
     @property
     def number(self) -> int | None:

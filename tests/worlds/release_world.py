@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from retrain.artifacts import Candidate, ModelRef, Ref, Request, now
-from retrain.ledger import Ledger, overrule
+from retrain.ledger import Judged, Ledger, Rehearsed, Trained, overrule
 from retrain.ledger.release import Release, Served, promote
 from retrain.log.parts import part_path, to_parquet
 from retrain.rollout.progress import Progress
@@ -82,7 +82,7 @@ class World:
     def go_back(self, to: int | None, reason: str) -> Release:
         """What `retrain rollback` writes, from a process of its own."""
         entry = overrule.roll_back(self.ledger, to=to, actor="alice", reason=reason)
-        return Release.model_validate(entry.body)
+        return entry.body
 
     def another_site(self) -> Site:
         """The same place, seen by a process that has just started."""
@@ -105,13 +105,13 @@ class World:
         plain = candidate.model_dump(mode="json")
         trained = {"version": version, "candidate": candidate.ref().model_dump(), "model": plain["model"]}
         trained |= {"data_end": plain["data_end"], "snapshot": ref.model_dump(), "run_id": candidate.run_id}
-        ledger.append("trained", trained, actor="test", run=run, once=f"trained/{candidate.key}")
+        ledger.append(Trained.model_validate(trained), actor="test", run=run, once=f"trained/{candidate.key}")
         outcome = "blessed" if blessed else "vetoed"
         verdict = {"version": version, "outcome": outcome, "reason": "because", "verdict": None, "by": "gates"}
-        ledger.append("verdict", verdict, actor="test", run=run, once=f"{run}/verdict")
+        ledger.append(Judged.model_validate(verdict), actor="test", run=run, once=f"{run}/verdict")
         if rehearsed:
             body = {"version": version, "passed": True, "reason": "fine", "rehearsal": None}
-            ledger.append("rehearsal", body, actor="test", run=run, once=f"{run}/rehearsal")
+            ledger.append(Rehearsed.model_validate(body), actor="test", run=run, once=f"{run}/rehearsal")
         return candidate
 
     def champion(self, version: int = 1) -> Served:
@@ -119,7 +119,7 @@ class World:
         model = self.candidate(version).model
         served = Served(version=version, model=model)
         ledger = self.ledger
-        ledger.append("release", promote(ledger.release(), served, reason="first"), actor="test", run=f"run-{version}")
+        ledger.append(promote(ledger.release(), served, reason="first"), actor="test", run=f"run-{version}")
         return served
 
     def watch(self, candidate: Candidate, site: Site | None = None) -> Watch:
@@ -198,7 +198,7 @@ class World:
 
     def releases(self) -> list[Release]:
         """Every routing decision, oldest first."""
-        return [Release.model_validate(entry.body) for entry in self.ledger.entries() if entry.kind == "release"]
+        return [entry.body for entry in self.ledger.entries() if entry.kind == "release"]
 
     def states(self) -> list[str]:
         """The routing decisions in words, oldest first: ``ramping 2``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -61,7 +61,7 @@ def _show_entries(entries: list[Entry], json: bool) -> None:
     for title in ("no.", "at (UTC)", "kind", "by", "run", "what"):
         table.add_column(title, justify="right" if title == "no." else "left", overflow="fold")
     for entry in entries:
-        row = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind, entry.actor, entry.run or "", what(entry))
+        row = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind, entry.actor, entry.run or "", entry.summary)
         table.add_row(str(entry.number), *(_plain(cell) for cell in row))
     return console().print(table)
 
@@ -70,34 +70,3 @@ def _plain(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)
-
-
-def what(entry: Entry) -> str:
-    """One entry in one line."""
-    body: dict[str, Any] = entry.body
-    version = f"version {body.get('version')}"
-    match entry.kind:
-        case "stage":
-            return f"{body['stage']}: {body['summary']}"
-        case "trained":
-            return f"{version} trained on data until {body['data_end'][:16]}"
-        case "verdict":
-            return f"{version} {body['outcome']}: {body['reason']}"
-        case "approval":
-            return f"{version} {'approved' if body['approved'] else 'rejected'}: {body['reason']}"
-        case "rehearsal":
-            return f"{version} rehearsal {'passed' if body['passed'] else 'failed'}: {body['reason']}"
-        case "stale":
-            return f"{version} is stale: {body['reason']}"
-        case "release":
-            return _release(body)
-    return str(body.get("reason", ""))
-
-
-def _release(body: dict[str, Any]) -> str:
-    champion = (body.get("champion") or {}).get("version")
-    text = f"{body['state']}: champion {champion}"
-    if body.get("challenger"):
-        text += f", challenger {body['challenger']['version']}"
-        text += f" at {body['share']:.0%} (step {body['step']} of {len(body['steps'])})" if body["step"] else ""
-    return f"{text}; {body['reason']}"

@@ -22,7 +22,7 @@ def bless(name: Name, version: Version, reason: Reason, json: Json = False) -> N
     from retrain.ledger.overrule import bless as write
 
     entry = write(open_ledger(name, open_site()), version, actor=actor(), reason=reason)
-    _show(entry, json, f"is blessed; release it with `retrain run {name} --redeploy {version}`")
+    _show(entry, version, json, f"is blessed; release it with `retrain run {name} --redeploy {version}`")
 
 
 def veto(name: Name, version: Version, reason: Reason, json: Json = False) -> None:
@@ -32,11 +32,11 @@ def veto(name: Name, version: Version, reason: Reason, json: Json = False) -> No
     site = open_site()
     ledger = open_ledger(name, site)
     entry = write(ledger, version, actor=actor(), reason=reason)
-    _show(entry, json, "is vetoed and will not be released")
+    _show(entry, version, json, "is vetoed and will not be released")
     follow(ledger, site)
 
 
-def _show(entry: Entry, json: bool, what: str) -> None:
+def _show(entry: Entry, version: int, json: bool, what: str) -> None:
     if json:
         return show_json(entry.model_dump(mode="json"))
-    return say(f"{entry.pipeline}: version {entry.body['version']} {what} (ledger entry {entry.number}).")
+    return say(f"{entry.pipeline}: version {version} {what} (ledger entry {entry.number}).")

@@ -24,10 +24,11 @@ def rollback(
     ledger = open_ledger(name, site)
     before = ledger.release()
     entry = roll_back(ledger, to=to, actor=actor(), reason=reason)
-    release = Release.model_validate(entry.body)
+    release = entry.body
+    assert isinstance(release, Release)
     left = before.challenger or before.champion
     if json:
-        show_json({"pipeline": name, "entry": entry.number, "at": entry.at, "release": entry.body})
+        show_json({"pipeline": name, "entry": entry.number, "at": entry.at, "release": release.model_dump(mode="json")})
     else:
         champion = release.champion.version if release.champion else None
         dropped = f"version {left.version} is dropped; " if left else ""

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from retrain.artifacts import Artifact, Ref
+from retrain.artifacts import Artifact
 from retrain.demo.airflow import ENDED, AirflowError, looks
 from retrain.demo.data import LiveRequest
 from retrain.demo.stack import PIPELINE, Stack
 from retrain.demo.traffic import Tally, Traffic
 from retrain.demo.view import View
-from retrain.ledger import Entry
+from retrain.ledger import Entry, StageDone, Trained
 from retrain.ledger.overrule import roll_back
 from retrain.ledger.release import Release
 
@@ -65,19 +65,19 @@ class Retraining:
     def artifact(self, kind: type[A]) -> A | None:
         """The run's artifact of a kind, or None if it did not come so far."""
         for entry in self.entries:
-            if entry.kind == "stage" and entry.body["artifact"]["kind"] == kind.kind:
-                return self.stack.site.read(kind, Ref.model_validate(entry.body["artifact"]))
+            if isinstance(entry.body, StageDone) and entry.body.artifact.kind == kind.kind:
+                return self.stack.site.read(kind, entry.body.artifact)
         return None
 
     @property
     def releases(self) -> list[tuple[datetime, Release]]:
         """The routing decisions of the run, oldest first."""
-        return [(e.at, Release.model_validate(e.body)) for e in self.entries if e.kind == "release"]
+        return [(e.at, e.body) for e in self.entries if isinstance(e.body, Release)]
 
     @property
     def version(self) -> int | None:
         """The version it trained."""
-        trained = (entry.body["version"] for entry in self.entries if entry.kind == "trained")
+        trained = (entry.body.version for entry in self.entries if isinstance(entry.body, Trained))
         return next(trained, None)
 
     @property
@@ -123,8 +123,8 @@ class Watched:
         """Look once. Is the run over?"""
         entries = self.ledger.entries()
         for entry in entries[self.told :]:
-            if entry.kind == "release":
-                self.show_release(Release.model_validate(entry.body))
+            if isinstance(entry.body, Release):
+                self.show_release(entry.body)
         self.told = len(entries)
         self.attend_traffic(self.ledger.release())
         tasks = self.stack.airflow.tasks(PIPELINE, self.retraining.run)

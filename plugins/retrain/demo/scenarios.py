@@ -29,6 +29,7 @@ from retrain.demo.retraining import RATE, Live, Retraining, retrain
 from retrain.demo.stack import PIPELINE, Stack, StackError
 from retrain.demo.traffic import Traffic
 from retrain.demo.view import Step, View
+from retrain.ledger import Release
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -308,7 +309,7 @@ def rollback(demo: Demo) -> None:
             _await(lambda: traffic.answers[-1].version not in {None, old}, "the old version still answers")
             time.sleep(1)
         ledger.poll()
-        new, written = demo.champion, next(ledger.of_kind("release")).at.timestamp()
+        new, written = demo.champion, next(ledger.of(Release))[0].at.timestamp()
         last = max(answer.at for answer in traffic.answers if answer.version == old)
         found.see(new is not None and new != old, f"version {old} → {new}")
         took = f"last answer {last - typed:.2f} s after the command, {last - written:.2f} s after its ledger entry"

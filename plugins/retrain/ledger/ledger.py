@@ -1,4 +1,4 @@
-"""The append-only record of decisions, and the folds over it.
+"""The append-only record of decisions.
 
 One object an entry, ``<pipeline>/ledger/00000042.json``, each naming the hash of the one before it. An entry is
 written with create-if-absent, so two writers can never both win number 42: the loser reads again and decides
@@ -9,60 +9,27 @@ each stage is) is a fold over these entries.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import Any, Literal
+from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from retrain.artifacts import Artifact, Moment, Ref, Request, Value, canonical, digest, now
+from retrain.artifacts import Artifact, Request, canonical, digest, now
 from retrain.errors import LedgerBroken, LedgerMoved, ReleaseError
+from retrain.ledger.body import Body
+from retrain.ledger.entries import Entry, StageDone, Trained
 from retrain.ledger.release import Release, Served
+from retrain.ledger.versions import Version, versions
 from retrain.store.base import ObjectStore
 
-Kind = Literal["stage", "trained", "verdict", "approval", "fresh", "stale", "rehearsal", "canary", "release"]
 GENESIS = "0" * 64
 READERS = 16
 """How many entries are fetched at a time when a ledger is read for the first time."""
 
-
-class Entry(Value):
-    """One decision.
-
-    :param number: 1, 2, 3 … without a gap.
-    :param actor: who decided: ``airflow:schedule``, ``cli:alice``, ``canary`` …
-    :param run: the retraining it belongs to, if any.
-    :param once: names the decision itself; the same decision is never written twice.
-    :param body: what was decided, by kind.
-    :param previous: SHA-256 of the bytes of the entry before.
-    """
-
-    number: int
-    pipeline: str
-    at: Moment
-    kind: Kind
-    actor: str
-    run: str | None = None
-    once: str | None = None
-    body: dict[str, Any]
-    previous: str
-
-
-class Version(Value):
-    """What the ledger knows of one trained version.
-
-    :param standing: where it stands now: the last decision about it.
-    """
-
-    version: int
-    candidate: Ref
-    served: Served
-    trained_at: Moment
-    data_end: Moment
-    standing: Literal["candidate", "blessed", "vetoed", "undecided", "stale", "released", "rolled back"]
-    reason: str = ""
-    blessed: bool = False
+B = TypeVar("B", bound=Body)
+T = TypeVar("T")
 
 
 class Ledger:
@@ -158,21 +125,13 @@ class Ledger:
     # -- writing ---------------------------------------------------------------------------------------------
 
     def append(
-        self,
-        kind: Kind,
-        body: BaseModel | dict[str, Any],
-        *,
-        actor: str,
-        run: str | None = None,
-        once: str | None = None,
-        after: int | None = None,
+        self, body: Body, *, actor: str, run: str | None = None, once: str | None = None, after: int | None = None
     ) -> Entry:
         """Write the next entry, or find it written.
 
         :param once: if an entry with this name exists it is returned and nothing is written.
         :param after: write only if this is still the newest entry; otherwise raise :class:`LedgerMoved`.
         """
-        plain = body.model_dump(mode="json") if isinstance(body, BaseModel) else body
         while True:
             with self._lock:
                 entries = self.entries()
@@ -184,16 +143,31 @@ class Ledger:
                     number=len(entries) + 1,
                     pipeline=self.pipeline,
                     at=max([now(), *(entry.at for entry in entries[-1:])]),
-                    kind=kind,
+                    kind=body.kind,
                     actor=actor,
                     run=run,
                     once=once,
-                    body=plain,
+                    body=body,
                     previous=self._tip,
                 )
                 data = canonical(entry.model_dump(mode="json"))
                 if self.store.create(self.path(entry.number), data):
                     return self._take(data)
+
+    def settle(self, decide: Callable[[int], T]) -> T:
+        """Decide on the ledger as it stands, and write; whoever loses the race reads again and decides again.
+
+        :param decide: is given the ledger's head and appends ``after`` it, so that what it decided on is what stood.
+        """
+        while True:
+            head = self.head
+            try:
+                return decide(head)
+            except LedgerMoved:
+                continue
+            except ReleaseError:
+                if self.head == head:
+                    raise
 
     def _moved(self, after: int) -> LedgerMoved:
         return LedgerMoved(
@@ -207,36 +181,26 @@ class Ledger:
 
         A run that is cleared and comes to another artifact (the code was mended) has that written, too.
         """
-        body = {
-            "stage": stage,
-            "artifact": artifact.ref().model_dump(),
-            "made_at": artifact.model_dump(mode="json")["made_at"],
-            "summary": artifact.summary,
-        }
-        once = f"{request.run}/{stage}/{artifact.key}"
-        return self.append("stage", body, actor=request.actor, run=request.run, once=once)
+        body = StageDone(stage=stage, artifact=artifact.ref(), made_at=artifact.made_at, summary=artifact.summary)
+        return self.append(body, actor=request.actor, run=request.run, once=f"{request.run}/{stage}/{artifact.key}")
 
     # -- folds -----------------------------------------------------------------------------------------------
 
-    def of_kind(self, kind: Kind) -> Iterator[Entry]:
-        """Entries of one kind, newest first."""
-        return (entry for entry in reversed(self.entries()) if entry.kind == kind)
+    def of(self, kind: type[B]) -> Iterator[tuple[Entry, B]]:
+        """Entries of one kind with their bodies, newest first."""
+        return ((entry, entry.body) for entry in reversed(self.entries()) if isinstance(entry.body, kind))
 
     def release(self) -> Release:
         """The routing decision that stands."""
-        newest = next(self.of_kind("release"), None)
-        return Release() if newest is None else Release.model_validate(newest.body)
+        return next((release for _, release in self.of(Release)), Release())
 
     def release_number(self) -> int:
         """The number of the entry with the routing decision that stands; 0 if there is none."""
-        newest = next(self.of_kind("release"), None)
-        return 0 if newest is None else newest.number
+        return next((entry.number for entry, _ in self.of(Release)), 0)
 
     def served_at(self, moment: datetime) -> Release:
         """The routing decision that stood at ``moment``."""
-        earlier = (entry for entry in self.of_kind("release") if entry.at <= moment)
-        newest = next(earlier, None)
-        return Release() if newest is None else Release.model_validate(newest.body)
+        return next((release for entry, release in self.of(Release) if entry.at <= moment), Release())
 
     def champion(self) -> Served | None:
         """Who serves now."""
@@ -253,82 +217,19 @@ class Ledger:
         )
 
     def versions(self) -> list[Version]:
-        """Every trained version with its standing, oldest first.
-
-        What a human has vetoed only a human blesses again: the same data and code make the same version, and the
-        gates of a later run would let it pass once more.
-        """
-        found: dict[int, Version] = {}
-        forbidden: set[int] = set()
-        for entry in self.entries():
-            if entry.kind == "trained":
-                version = _trained(entry)
-                found[version.version] = version
-            elif entry.kind == "release":
-                _apply_release(found, Release.model_validate(entry.body))
-            elif (number := entry.body.get("version")) in found:
-                if _by_human(entry):
-                    (forbidden.add if entry.body["outcome"] == "vetoed" else forbidden.discard)(number)
-                elif number in forbidden:
-                    continue
-                found[number] = _judged(found[number], entry)
-        return list(found.values())
+        """Every trained version with its standing, oldest first."""
+        return versions(self.entries())
 
     def next_version(self, candidate_key: str) -> int:
         """The number of this candidate: its own if it has one, or the next free one."""
-        trained = [_trained(entry) for entry in self.entries() if entry.kind == "trained"]
-        mine = [version.version for version in trained if version.candidate.key == candidate_key]
-        return mine[0] if mine else 1 + max((version.version for version in trained), default=0)
+        trained = [body for _, body in self.of(Trained)]
+        mine = [body.version for body in trained if body.candidate.key == candidate_key]
+        return mine[0] if mine else 1 + max((body.version for body in trained), default=0)
 
-    def last_stage(self, stage: str) -> Entry | None:
+    def last_stage(self, stage: str) -> tuple[Entry, StageDone] | None:
         """The newest entry of a stage."""
-        return next((entry for entry in self.of_kind("stage") if entry.body["stage"] == stage), None)
+        return next(((entry, done) for entry, done in self.of(StageDone) if done.stage == stage), None)
 
     def run_entries(self, run: str) -> list[Entry]:
         """What one retraining has written, oldest first."""
         return [entry for entry in self.entries() if entry.run == run]
-
-
-def _trained(entry: Entry) -> Version:
-    body = entry.body
-    return Version(
-        version=body["version"],
-        candidate=Ref.model_validate(body["candidate"]),
-        served=Served.model_validate({"version": body["version"], "model": body["model"]}),
-        trained_at=entry.at,
-        data_end=body["data_end"],
-        standing="candidate",
-    )
-
-
-def _by_human(entry: Entry) -> bool:
-    """Is it a verdict that was given by hand?"""
-    return entry.kind == "verdict" and entry.body.get("by", "gates") != "gates"
-
-
-def _judged(version: Version, entry: Entry) -> Version:
-    reason = str(entry.body.get("reason", ""))
-    match entry.kind:
-        case "verdict":
-            outcome = entry.body["outcome"]
-            update = {"standing": outcome, "reason": reason, "blessed": outcome == "blessed"}
-        case "approval" if not entry.body["approved"]:
-            update = {"standing": "vetoed", "reason": reason, "blessed": False}
-        case "rehearsal" if not entry.body["passed"]:
-            update = {"standing": "vetoed", "reason": reason, "blessed": False}
-        case "stale":
-            update = {"standing": "stale", "reason": reason}
-        case _:
-            return version
-    return version.model_copy(update=update)
-
-
-def _apply_release(found: dict[int, Version], release: Release) -> None:
-    """Mark who is released, and who was dropped by this decision."""
-    serving = {s.version for s in (release.champion, release.challenger) if s is not None}
-    for number, version in found.items():
-        if number in serving:
-            found[number] = version.model_copy(update={"standing": "released", "reason": release.reason})
-        elif version.standing == "released":
-            dropped = "rolled back" if release.state == "rolled_back" else "blessed"
-            found[number] = version.model_copy(update={"standing": dropped, "reason": release.reason})

@@ -5,15 +5,13 @@ Nothing here reads ``pipeline.yaml``, MLflow or the data: a rollback must work w
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
-from retrain.errors import LedgerMoved, ReleaseError, UsageError
-from retrain.ledger import Entry, Ledger, Version
+from retrain.artifacts import Outcome
+from retrain.errors import ReleaseError, UsageError
+from retrain.ledger.entries import Entry, Judged
+from retrain.ledger.ledger import Ledger
 from retrain.ledger.release import Release, Served, restore
 from retrain.ledger.release import roll_back as drop
-
-T = TypeVar("T")
+from retrain.ledger.versions import Version, champions
 
 
 def bless(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
@@ -26,8 +24,8 @@ def bless(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
     """
     _require_reason(reason, "bless")
 
-    def write() -> Entry:
-        head, version = ledger.head, ledger.version(number)
+    def decide(head: int) -> Entry:
+        version = ledger.version(number)
         if version.blessed:
             raise ReleaseError(
                 f"Version {number} of pipeline '{ledger.pipeline}' is blessed already ({version.standing}).",
@@ -35,7 +33,7 @@ def bless(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
             )
         return _verdict(ledger, number, "blessed", actor, reason, head)
 
-    return _until_settled(ledger, write)
+    return ledger.settle(decide)
 
 
 def veto(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
@@ -45,17 +43,16 @@ def veto(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
     """
     _require_reason(reason, "veto")
 
-    def write() -> Entry:
-        head, version, release = ledger.head, ledger.version(number), ledger.release()
+    def decide(head: int) -> Entry:
+        version, release = ledger.version(number), ledger.release()
         if release.champion is not None and release.champion.version == number:
             raise ReleaseError(
                 f"Version {number} of pipeline '{ledger.pipeline}' is the champion: a veto would leave none.",
                 do=f"return to the version before it with `retrain rollback {ledger.pipeline}`, then veto it.",
             )
         if release.challenger is not None and release.challenger.version == number:  # stop the harm first
-            head = ledger.append(
-                "release", drop(release, reason=f"vetoed by {actor}: {reason}"), actor=actor, after=head
-            ).number
+            dropped = drop(release, reason=f"vetoed by {actor}: {reason}")
+            head = ledger.append(dropped, actor=actor, after=head).number
         elif _forbidden(ledger, number):
             raise ReleaseError(
                 f"Version {number} of pipeline '{ledger.pipeline}' is vetoed already: {version.reason}.",
@@ -63,14 +60,14 @@ def veto(ledger: Ledger, number: int, *, actor: str, reason: str) -> Entry:
             )
         return _verdict(ledger, number, "vetoed", actor, reason, head)
 
-    return _until_settled(ledger, write)
+    return ledger.settle(decide)
 
 
 def _forbidden(ledger: Ledger, number: int) -> bool:
     """Has a human vetoed it, and none blessed it since? A veto of the gates may be followed by their blessing."""
-    verdicts = (entry.body for entry in ledger.of_kind("verdict") if entry.body["version"] == number)
-    by_hand = next((body for body in verdicts if body.get("by", "gates") != "gates"), None)
-    return by_hand is not None and by_hand["outcome"] == "vetoed"
+    by_hand = (body for entry, body in ledger.of(Judged) if body.version == number and entry.by == "human")
+    newest = next(by_hand, None)
+    return newest is not None and newest.outcome == "vetoed"
 
 
 def roll_back(ledger: Ledger, *, to: int | None, actor: str, reason: str) -> Entry:
@@ -84,8 +81,8 @@ def roll_back(ledger: Ledger, *, to: int | None, actor: str, reason: str) -> Ent
     _require_reason(reason, "roll back")
     seen = _serving(ledger.release())
 
-    def write() -> Entry:
-        head, release = ledger.head, ledger.release()
+    def decide(head: int) -> Entry:
+        release = ledger.release()
         if _serving(release) != seen:
             raise ReleaseError(
                 f"Someone else changed who serves pipeline '{ledger.pipeline}' at this moment: {release.reason}.",
@@ -96,14 +93,14 @@ def roll_back(ledger: Ledger, *, to: int | None, actor: str, reason: str) -> Ent
         else:
             target = _target(ledger, to)
             settled = restore(release, target, previous=_before(ledger, target), reason=reason)
-        return ledger.append("release", settled, actor=actor, after=head)
+        return ledger.append(settled, actor=actor, after=head)
 
-    return _until_settled(ledger, write)
+    return ledger.settle(decide)
 
 
 def _target(ledger: Ledger, to: int | None) -> Served:
     """Whom to return to: the version named, or the newest blessed champion before this one."""
-    line = champions(ledger)
+    line = champions(ledger.entries())
     if not line:
         raise ReleaseError(
             f"Pipeline '{ledger.pipeline}' has never served a version: there is nothing to roll back to.",
@@ -123,7 +120,7 @@ def _target(ledger: Ledger, to: int | None) -> Served:
 
 def _before(ledger: Ledger, target: Served) -> Served | None:
     """The blessed champion before ``target``: gateways keep it loaded, for the next rollback."""
-    line = champions(ledger)
+    line = champions(ledger.entries())
     older = line[: line.index(target.version)] if target.version in line else []
     blessed = [version.served for number in older if (version := ledger.version(number)).blessed]
     return blessed[-1] if blessed else None
@@ -131,8 +128,8 @@ def _before(ledger: Ledger, target: Served) -> Served | None:
 
 def _served_once(ledger: Ledger, version: Version) -> Version:
     number = version.version
-    releases = (Release.model_validate(entry.body) for entry in ledger.of_kind("release"))
-    if number not in {release.champion.version for release in releases if release.champion is not None}:
+    served = {release.champion.version for _, release in ledger.of(Release) if release.champion is not None}
+    if number not in served:
         raise ReleaseError(
             f"Version {number} of pipeline '{ledger.pipeline}' has never been the champion ({version.standing}).",
             do=f"release it through the gates with `retrain run {ledger.pipeline} --redeploy {number}`.",
@@ -145,40 +142,14 @@ def _served_once(ledger: Ledger, version: Version) -> Version:
     return version
 
 
-def champions(ledger: Ledger) -> list[int]:
-    """The line of champions, oldest first, the present one last. A rollback removes what it left."""
-    line: list[int] = []
-    for entry in ledger.entries():
-        if entry.kind != "release":
-            continue
-        release = Release.model_validate(entry.body)
-        if release.champion is None or line[-1:] == [release.champion.version]:
-            continue
-        number = release.champion.version
-        if release.state == "promoted" or number not in line:
-            line = [*(earlier for earlier in line if earlier != number), number]
-        else:
-            line = line[: line.index(number) + 1]
-    return line
-
-
 def _serving(release: Release) -> tuple[int | None, int | None]:
     champion, challenger = release.champion, release.challenger
     return champion.version if champion else None, challenger.version if challenger else None
 
 
-def _verdict(ledger: Ledger, number: int, outcome: str, actor: str, reason: str, after: int) -> Entry:
-    body = {"version": number, "outcome": outcome, "reason": reason, "verdict": None, "by": actor}
-    return ledger.append("verdict", body, actor=actor, after=after)
-
-
-def _until_settled(ledger: Ledger, write: Callable[[], T]) -> T:
-    """Decide and write; whoever loses the race for the next number reads again and decides again."""
-    while True:
-        try:
-            return write()
-        except LedgerMoved:
-            ledger.poll()
+def _verdict(ledger: Ledger, number: int, outcome: Outcome, actor: str, reason: str, after: int) -> Entry:
+    body = Judged(version=number, outcome=outcome, reason=reason, verdict=None, by=actor)
+    return ledger.append(body, actor=actor, after=after)
 
 
 def _require_reason(reason: str, action: str) -> None:

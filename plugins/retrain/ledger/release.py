@@ -21,10 +21,11 @@ The functions here are pure: each takes the release that stands and returns the 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from retrain.artifacts import ModelRef, Moment, Value, now
 from retrain.errors import ReleaseError
+from retrain.ledger.body import Body
 
 State = Literal["idle", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
 UNDER_WAY: frozenset[State] = frozenset({"shadowing", "ramping", "paused"})
@@ -37,7 +38,7 @@ class Served(Value):
     model: ModelRef
 
 
-class Release(Value):
+class Release(Body):
     """One routing decision. The newest one is all a gateway needs to know.
 
     :param champion: who answers, unless the challenger is asked.
@@ -51,6 +52,8 @@ class Release(Value):
     :param reason: why, for the person who reads it at night.
     """
 
+    kind: ClassVar[str] = "release"
+
     state: State = "idle"
     champion: Served | None = None
     challenger: Served | None = None
@@ -61,6 +64,14 @@ class Release(Value):
     steps: tuple[float, ...] = ()
     started: Moment | None = None
     reason: str = ""
+
+    @property
+    def line(self) -> str:
+        text = f"{self.state.replace('_', ' ')}: champion {_version(self.champion)}"
+        if self.challenger is not None:
+            text += f", challenger {self.challenger.version}"
+            text += f" at {self.share:.0%} (step {self.step} of {len(self.steps)})" if self.step else ""
+        return f"{text}; {self.reason}"
 
     @property
     def under_way(self) -> bool:

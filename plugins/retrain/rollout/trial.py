@@ -7,20 +7,16 @@ after the one it read. Whoever loses that race reads again and decides again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
 
 from retrain.artifacts import Request
-from retrain.errors import LedgerMoved, ReleaseError, UsageError
-from retrain.ledger import Entry, Ledger
+from retrain.errors import ReleaseError, UsageError
+from retrain.ledger import Answered, Entry, Excluded, Ledger, Rehearsed, Stale
 from retrain.ledger import release as machine
 from retrain.ledger.release import Release, Served, State
 from retrain.rollout.progress import Phase, Progress, progress
 from retrain.spec import Spec
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -77,8 +73,8 @@ def find(ledger: Ledger, version: int) -> Trial | None:
     """The newest trial of a version, or None if it was never tried."""
     decisions: list[Decision] = []
     ending: Decision | None = None
-    for entry in ledger.of_kind("release"):
-        decision = Decision(entry, Release.model_validate(entry.body))
+    for entry, release in ledger.of(Release):
+        decision = Decision(entry, release)
         if _tries(decision.release, version) and _same_trial(decision, decisions):
             decisions.append(decision)
         elif decisions:
@@ -100,10 +96,10 @@ def of_run(ledger: Ledger, request: Request, version: int) -> Trial | None:
     return trial if mine and mine[0].number < trial.ending.entry.number else None
 
 
-def passed(ledger: Ledger, trial: Trial) -> Entry | None:
-    """The entry that says this trial's canary allows a promotion."""
-    entries = (entry for entry in ledger.of_kind("canary") if entry.number > trial.begun.entry.number)
-    return next((entry for entry in entries if entry.body["version"] == trial.version), None)
+def passed(ledger: Ledger, trial: Trial) -> Excluded | None:
+    """What says that this trial's canary allows a promotion."""
+    since = (body for entry, body in ledger.of(Excluded) if entry.number > trial.begun.entry.number)
+    return next((body for body in since if body.version == trial.version), None)
 
 
 def ended(trial: Trial, phase: Phase) -> Progress:
@@ -121,25 +117,9 @@ def serves(release: Release, version: int) -> bool:
     return release.champion is not None and release.champion.version == version
 
 
-def settle(ledger: Ledger, decide: Callable[[int], T]) -> T:
-    """Decide on the ledger as it stands; if somebody wrote meanwhile, decide again.
-
-    :param decide: is given the ledger's head, and writes nothing but the entry after it.
-    """
-    while True:
-        head = ledger.head
-        try:
-            return decide(head)
-        except LedgerMoved:
-            continue
-        except ReleaseError:
-            if ledger.head == head:
-                raise
-
-
 def write(ledger: Ledger, release: Release, *, actor: str, run: str | None, after: int, once: str | None = None) -> int:
     """Write a routing decision and return its number. Raises LedgerMoved if somebody wrote after ``after``."""
-    return ledger.append("release", release, actor=actor, run=run, after=after, once=once).number
+    return ledger.append(release, actor=actor, run=run, after=after, once=once).number
 
 
 def drop_other(ledger: Ledger, version: int, *, request: Request, after: int) -> int:
@@ -161,19 +141,19 @@ def releasable(spec: Spec, request: Request, ledger: Ledger, version: int) -> Se
         raise _refused(version, f"it is {known.standing}, not blessed ({known.reason or 'no verdict yet'})", "bless")
     if spec.bless.approval.required and not approved(ledger, version):
         raise _refused(version, "nobody has approved it", "approve")
-    if any(entry.kind == "stale" and entry.body["version"] == version for entry in ledger.run_entries(request.run)):
+    mine = (entry.body for entry in ledger.run_entries(request.run))
+    if any(isinstance(body, Stale) and body.version == version for body in mine):
         raise _refused(version, "it is stale", "freshness")
-    rehearsal = next((entry for entry in ledger.of_kind("rehearsal") if entry.body["version"] == version), None)
-    if rehearsal is None or not rehearsal.body["passed"]:
+    rehearsal = next((body for _, body in ledger.of(Rehearsed) if body.version == version), None)
+    if rehearsal is None or not rehearsal.passed:
         raise _refused(version, "no rehearsal of it has passed", "rehearse")
     return known.served
 
 
 def approved(ledger: Ledger, version: int) -> bool:
     """Has a human agreed to release this version? The newest answer counts."""
-    answers = (entry for entry in ledger.of_kind("approval") if entry.body["version"] == version)
-    newest = next(answers, None)
-    return newest is not None and bool(newest.body["approved"])
+    newest = next((body for _, body in ledger.of(Answered) if body.version == version), None)
+    return newest is not None and newest.approved
 
 
 def vetoed(ledger: Ledger, version: int) -> str | None:

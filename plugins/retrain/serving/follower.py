@@ -140,8 +140,8 @@ class Follower:
         for entry in reversed(self.ledger.known):
             if self._target is not None and entry.number == self._target.number:
                 return self._target
-            if entry.kind == "release":
-                return Known(number=entry.number, release=Release.model_validate(entry.body))
+            if isinstance(entry.body, Release):
+                return Known(number=entry.number, release=entry.body)
         return NOTHING
 
     def _require_presence(self) -> None:

@@ -12,6 +12,7 @@ from retrain.gates.slices import slices
 from retrain.gates.stability import stability
 from retrain.gates.suspicious import suspicious
 from retrain.gates.value import value
+from retrain.ledger import Judged
 from retrain.site import Site
 from retrain.spec import Bless, Spec
 from retrain.tracking.runs import Tracking
@@ -32,15 +33,9 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
         metric=spec.metric,
     )
     verdict = site.once(Verdict, spec.name, key, lambda: _judge(spec, scorecard, site, key))
-    body = {
-        "version": verdict.version,
-        "outcome": verdict.outcome,
-        "reason": verdict.reason,
-        "verdict": verdict.ref().model_dump(),
-        "by": "gates",
-    }
+    judged = Judged(version=verdict.version, outcome=verdict.outcome, reason=verdict.reason, verdict=verdict.ref())
     ledger = site.ledger(spec.name)
-    ledger.append("verdict", body, actor=request.actor, run=request.run, once=f"{request.run}/verdict/{key}")
+    ledger.append(judged, actor=request.actor, run=request.run, once=f"{request.run}/verdict/{key}")
     ledger.record_stage("bless", verdict, request)
     return verdict
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from retrain.artifacts import Candidate, Request, now
 from retrain.errors import LogBroken, StoreError
-from retrain.ledger import Ledger
+from retrain.ledger import Excluded, Ledger
 from retrain.ledger import release as machine
 from retrain.ledger.release import Release
 from retrain.rollout import trial as trials
@@ -34,7 +34,7 @@ def begin(spec: Spec, request: Request, candidate: Candidate, site: Site) -> Pro
     :raises ReleaseError: the ledger does not allow to release this version.
     :raises UsageError: the canary is to be skipped without a reason.
     """
-    return trials.settle(site.ledger(spec.name), lambda head: _begin(spec, request, candidate, site, head))
+    return site.ledger(spec.name).settle(lambda head: _begin(spec, request, candidate, site, head))
 
 
 def advance(spec: Spec, request: Request, candidate: Candidate, site: Site, watch: Watch) -> Progress:
@@ -42,7 +42,7 @@ def advance(spec: Spec, request: Request, candidate: Candidate, site: Site, watc
 
     ``done`` means: promote. The wall clock of the release is the ledger's, so a driver may die and another go on.
     """
-    return trials.settle(site.ledger(spec.name), lambda head: _advance(spec, request, candidate, site, watch, head))
+    return site.ledger(spec.name).settle(lambda head: _advance(spec, request, candidate, site, watch, head))
 
 
 def _begin(spec: Spec, request: Request, candidate: Candidate, site: Site, head: int) -> Progress:
@@ -81,7 +81,7 @@ def _stands(ledger: Ledger, trial: Trial) -> Progress:
         return progress("canary", "paused", f"version {trial.version} is paused: {release.reason}")
     passed = trials.passed(ledger, trial)
     if passed is not None:
-        return _promote(trial.version, passed.body["reason"], passed.body["evidence"])
+        return _promote(trial.version, passed.reason, passed.evidence)
     return progress("canary", "waiting", _at(release))
 
 
@@ -150,9 +150,9 @@ def _pass(
 ) -> Progress:
     """Write that the canary allows a promotion; without this entry nothing is promoted."""
     if trials.passed(ledger, trial) is None:
-        body = {"version": trial.version, "passed": True, "reason": seen.summary, "evidence": evidence}
+        body = Excluded(version=trial.version, passed=True, reason=seen.summary, evidence=evidence)
         once = f"{request.run}/canary/{trial.version}"
-        ledger.append("canary", body, actor=ACTOR, run=request.run, once=once, after=head)
+        ledger.append(body, actor=ACTOR, run=request.run, once=once, after=head)
     return _promote(trial.version, seen.summary, evidence)
 
 

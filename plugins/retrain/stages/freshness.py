@@ -15,7 +15,6 @@ from retrain.artifacts import (
     Drift,
     FeatureSet,
     Freshness,
-    Ref,
     Request,
     Scorecard,
     Snapshot,
@@ -24,7 +23,7 @@ from retrain.artifacts import (
     identity,
     now,
 )
-from retrain.ledger import Ledger
+from retrain.ledger import FreshEnough, Judged, Ledger, Stale
 from retrain.site import Site
 from retrain.spec import AGED, Spec
 from retrain.spec.durations import about, spell
@@ -47,8 +46,8 @@ def freshness(spec: Spec, request: Request, candidate: Candidate, site: Site) ->
     )
     result = site.once(Freshness, spec.name, key, lambda: _result(spec, candidate, ages, stale, key))
     if not result.fresh:
-        body = {"version": candidate.version, "reason": result.reason}
-        ledger.append("stale", body, actor=request.actor, run=request.run, once=f"{request.run}/stale/{key}")
+        body = Stale(version=candidate.version, reason=result.reason)
+        ledger.append(body, actor=request.actor, run=request.run, once=f"{request.run}/stale/{key}")
     ledger.record_stage("freshness", result, request)
     return result
 
@@ -71,8 +70,8 @@ def fresh_enough(spec: Spec, request: Request, drift: Drift, site: Site) -> str 
         f"the champion, version {champion.version}, is fresh (its data ended {about(max(age.total_seconds(), 0.0))} "
         f"before the data asked for, at most {spell(spec.staleness.model)}) and nothing has drifted"
     )
-    body = {"reason": reason, "champion": champion.version}
-    ledger.append("fresh", body, actor=request.actor, run=request.run, once=f"{request.run}/fresh")
+    body = FreshEnough(reason=reason, champion=champion.version)
+    ledger.append(body, actor=request.actor, run=request.run, once=f"{request.run}/fresh")
     return reason
 
 
@@ -123,9 +122,9 @@ def _made_at(candidate: Candidate, site: Site, ledger: Ledger) -> dict[str, date
 
 def _judgement(candidate: Candidate, site: Site, ledger: Ledger) -> dict[str, Artifact]:
     """The gates' newest verdict on a candidate and the scorecard it rests on; a human's needs neither."""
-    for entry in ledger.of_kind("verdict"):
-        if entry.body["version"] == candidate.version and entry.body["verdict"] is not None:
-            verdict = site.read(Verdict, Ref.model_validate(entry.body["verdict"]))
+    for _, judged in ledger.of(Judged):
+        if judged.version == candidate.version and judged.verdict is not None:
+            verdict = site.read(Verdict, judged.verdict)
             return {"evaluate": site.read(Scorecard, verdict.scorecard), "bless": verdict}
     return {}
 

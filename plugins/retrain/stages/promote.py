@@ -22,7 +22,7 @@ def promote(spec: Spec, request: Request, candidate: Candidate, site: Site) -> R
     :raises ReleaseError: something is missing, or the version was rolled back meanwhile.
     """
     ledger = site.ledger(spec.name)
-    release = trials.settle(ledger, lambda head: _promote(spec, request, candidate, ledger, head))
+    release = ledger.settle(lambda head: _promote(spec, request, candidate, ledger, head))
     aliases.mirror(ledger, site.settings)
     return release
 
@@ -57,13 +57,13 @@ def _allowed(request: Request, ledger: Ledger, version: int) -> str:
         return trials.require_reason(request)
     passed = trials.passed(ledger, trial) if trial is not None else None
     if passed is not None:
-        return f"the canary passed: {passed.body['reason']}"
+        return f"the canary passed: {passed.reason}"
     raise _refused(version, "its canary has not passed", "run the canary to its end first, or skip it with a reason.")
 
 
 def _promoted_before(ledger: Ledger, request: Request, version: int) -> bool:
-    mine = (entry for entry in ledger.run_entries(request.run) if entry.kind == "release")
-    return any(trials.serves(Release.model_validate(entry.body), version) for entry in mine)
+    mine = (entry.body for entry in ledger.run_entries(request.run))
+    return any(isinstance(body, Release) and trials.serves(body, version) for body in mine)
 
 
 def _refused(version: int, why: str, do: str) -> ReleaseError:

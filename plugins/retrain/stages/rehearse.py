@@ -16,6 +16,7 @@ import retrain
 from retrain.artifacts import Candidate, FeatureSet, Rehearsal, Request, identity
 from retrain.data.frames import load_frame, scratch
 from retrain.errors import ModelError
+from retrain.ledger import Rehearsed
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.targets.sandbox import Sandbox, sandbox
@@ -58,14 +59,11 @@ def rehearse(spec: Spec, request: Request, candidate: Candidate, site: Site) -> 
     """
     key = identity("rehearsal", candidate=candidate.key, run=request.run, requests=REQUESTS, by=retrain.__version__)
     rehearsal = site.once(Rehearsal, spec.name, key, lambda: _rehearse(spec, candidate, site, key))
-    body = {
-        "version": candidate.version,
-        "passed": rehearsal.passed,
-        "reason": rehearsal.reason,
-        "rehearsal": rehearsal.ref().model_dump(),
-    }
+    body = Rehearsed(
+        version=candidate.version, passed=rehearsal.passed, reason=rehearsal.reason, rehearsal=rehearsal.ref()
+    )
     ledger = site.ledger(spec.name)
-    ledger.append("rehearsal", body, actor=request.actor, run=request.run, once=f"{request.run}/rehearsal/{key}")
+    ledger.append(body, actor=request.actor, run=request.run, once=f"{request.run}/rehearsal/{key}")
     ledger.record_stage("rehearse", rehearsal, request)
     return rehearsal
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, TypeVar
 
-from retrain.artifacts import Ref, Report, Request, Validation, identity
+from retrain.artifacts import Report, Request, Validation, identity
 from retrain.errors import ObjectMissing
-from retrain.ledger import Entry, Ledger
+from retrain.ledger import Answered, Body, Entry, FreshEnough, Judged, Ledger, Rehearsed, StageDone, Stale
 from retrain.ledger.release import Release
 from retrain.rollout import trial as trials
 from retrain.rollout.trial import Trial
 from retrain.site import Site
 from retrain.spec import Spec
 
+B = TypeVar("B", bound=Body)
 Outcome = Literal[
     "promoted",
     "rolled back",
@@ -46,7 +47,7 @@ def report(spec: Spec, request: Request, site: Site, states: dict[str, str]) -> 
     ended = {name.rpartition(".")[2]: state for name, state in states.items()}
     outcome, why = _outcome(spec, request, site, ledger, entries, ended)
     headline = f"{spec.name}: {why}"
-    said = [entry.number for entry in entries if entry.body.get("stage") != "report"]
+    said = [entry.number for entry in entries if not _is_report(entry)]
     key = identity("report", run=request.run, states=ended, entries=said, why=why)
 
     def make() -> Report:
@@ -81,9 +82,9 @@ def _outcome(
         judged = _judged(spec, entries, states, version)
         if judged is not None:
             return judged
-    fresh = _newest(entries, "fresh")
+    fresh = _newest(entries, FreshEnough)
     if fresh is not None:
-        return "fresh enough", f"fresh enough: {fresh.body['reason']}"
+        return "fresh enough", f"fresh enough: {fresh.reason}"
     validation = _validation(site, entries)
     if validation is not None and not validation.success:
         return "bad data", f"bad data: {validation.summary}"
@@ -93,7 +94,7 @@ def _outcome(
 
 
 def _released(ledger: Ledger, entries: list[Entry], trial: Trial | None, version: int) -> tuple[Outcome, str] | None:
-    mine = [Release.model_validate(entry.body) for entry in entries if entry.kind == "release"]
+    mine = [entry.body for entry in entries if isinstance(entry.body, Release)]
     promoted = [release for release in mine if trials.serves(release, version) and release.state == "promoted"]
     if promoted:
         if not trials.serves(ledger.release(), version):
@@ -114,21 +115,20 @@ def _released(ledger: Ledger, entries: list[Entry], trial: Trial | None, version
 
 def _judged(spec: Spec, entries: list[Entry], states: dict[str, str], version: int) -> tuple[Outcome, str] | None:
     """What stopped this version before its release."""
-    rehearsal, stale = _newest(entries, "rehearsal"), _newest(entries, "stale")
-    approval, verdict = _newest(entries, "approval"), _newest(entries, "verdict")
-    if rehearsal is not None and not rehearsal.body["passed"]:
-        return "rehearsal failed", f"version {version} failed its rehearsal: {rehearsal.body['reason']}"
+    rehearsal, stale = _newest(entries, Rehearsed), _newest(entries, Stale)
+    approval, verdict = _newest(entries, Answered), _newest(entries, Judged)
+    if rehearsal is not None and not rehearsal.passed:
+        return "rehearsal failed", f"version {version} failed its rehearsal: {rehearsal.reason}"
     if stale is not None:
-        return "stale", f"version {version} is stale and not released: {stale.body['reason']}"
-    if approval is not None and not approval.body["approved"]:
-        return "rejected", f"version {version} rejected: {approval.body['reason']}"
+        return "stale", f"version {version} is stale and not released: {stale.reason}"
+    if approval is not None and not approval.approved:
+        return "rejected", approval.line
     if verdict is None:
         return None
-    outcome, reason = verdict.body["outcome"], verdict.body["reason"]
-    if outcome == "vetoed":
-        return "vetoed", f"version {version} vetoed: {reason}"
-    if outcome == "undecided":
-        return "undecided", f"version {version} undecided, so not released: {reason}"
+    if verdict.outcome == "vetoed":
+        return "vetoed", f"version {version} vetoed: {verdict.reason}"
+    if verdict.outcome == "undecided":
+        return "undecided", f"version {version} undecided, so not released: {verdict.reason}"
     if spec.bless.approval.required and approval is None and "failed" not in states.values():
         return "awaiting approval", f"version {version} is blessed and awaits approval"
     return None
@@ -138,26 +138,30 @@ def _version(request: Request, entries: list[Entry]) -> int | None:
     """The version this run is about."""
     if request.redeploy is not None:
         return request.redeploy
-    named = (entry.body.get("version") for entry in reversed(entries))
-    return next((int(version) for version in named if isinstance(version, int)), None)
+    named = (getattr(entry.body, "version", None) for entry in reversed(entries))
+    return next((version for version in named if version is not None), None)
 
 
 def _validation(site: Site, entries: list[Entry]) -> Validation | None:
-    stage = next((e for e in reversed(entries) if e.kind == "stage" and e.body["stage"] == "validate"), None)
-    if stage is None:
+    done = [entry.body for entry in entries if isinstance(entry.body, StageDone) and entry.body.stage == "validate"]
+    if not done:
         return None
     try:
-        return site.read(Validation, Ref.model_validate(stage.body["artifact"]))
+        return site.read(Validation, done[-1].artifact)
     except ObjectMissing:
         return None
 
 
-def _newest(entries: list[Entry], kind: str) -> Entry | None:
-    return next((entry for entry in reversed(entries) if entry.kind == kind), None)
+def _newest(entries: list[Entry], kind: type[B]) -> B | None:
+    return next((entry.body for entry in reversed(entries) if isinstance(entry.body, kind)), None)
+
+
+def _is_report(entry: Entry) -> bool:
+    return isinstance(entry.body, StageDone) and entry.body.stage == "report"
 
 
 def _markdown(request: Request, headline: str, entries: list[Entry], states: dict[str, str]) -> str:
-    said = {entry.body["stage"]: entry.body["summary"] for entry in entries if entry.kind == "stage"}
+    said = {entry.body.stage: entry.body.summary for entry in entries if isinstance(entry.body, StageDone)}
     shown = [stage for stage in STAGES if stage in states or stage in said]
     lines = [
         f"## {_cell(headline)}",
@@ -172,19 +176,8 @@ def _markdown(request: Request, headline: str, entries: list[Entry], states: dic
     decisions = [entry for entry in entries if entry.kind not in {"stage", "trained"}]
     if decisions:
         lines += ["", "| entry | at (UTC) | by | decision |", "|---|---|---|---|"]
-        lines += [f"| {e.number} | {e.at:%d %b %H:%M:%S} | {_cell(e.actor)} | {_cell(_told(e))} |" for e in decisions]
+        lines += [f"| {e.number} | {e.at:%d %b %H:%M:%S} | {_cell(e.actor)} | {_cell(e.summary)} |" for e in decisions]
     return "\n".join(lines) + "\n"
-
-
-def _told(entry: Entry) -> str:
-    body = entry.body
-    if entry.kind == "release":
-        return f"release {body['state'].replace('_', ' ')}: {body['reason']}"
-    if "outcome" in body:
-        return f"{entry.kind} {body['outcome']}: {body.get('reason', '')}"
-    held = body.get("passed", body.get("approved"))
-    word = {True: " yes", False: " no", None: ""}[held]
-    return f"{entry.kind}{word}: {body.get('reason', '')}"
 
 
 def _cell(text: str) -> str:

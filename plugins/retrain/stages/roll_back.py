@@ -15,7 +15,7 @@ from retrain.tracking import aliases
 def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str) -> Release:
     """Drop the challenger; the champion answers everything. Where that has happened already, nothing is written."""
     ledger = site.ledger(spec.name)
-    release = trials.settle(ledger, lambda head: _roll_back(request, candidate, ledger, reason, head))
+    release = ledger.settle(lambda head: _roll_back(request, candidate, ledger, reason, head))
     aliases.mirror(ledger, site.settings)
     return release
 

@@ -26,7 +26,7 @@ def begin(spec: Spec, request: Request, candidate: Candidate, site: Site) -> Pro
     :raises ReleaseError: the ledger does not allow to release this version.
     :raises UsageError: the canary is to be skipped without a reason.
     """
-    return trials.settle(site.ledger(spec.name), lambda head: _begin(spec, request, candidate, site, head))
+    return site.ledger(spec.name).settle(lambda head: _begin(spec, request, candidate, site, head))
 
 
 def advance(spec: Spec, request: Request, candidate: Candidate, site: Site, watch: Watch) -> Progress:
@@ -34,7 +34,7 @@ def advance(spec: Spec, request: Request, candidate: Candidate, site: Site, watc
 
     Enough answers and no alarm: done. Harm, a veto, or the end of patience: rolled back, and written.
     """
-    return trials.settle(site.ledger(spec.name), lambda head: _advance(spec, request, candidate, site, watch, head))
+    return site.ledger(spec.name).settle(lambda head: _advance(spec, request, candidate, site, watch, head))
 
 
 def _begin(spec: Spec, request: Request, candidate: Candidate, site: Site, head: int) -> Progress:

@@ -12,8 +12,8 @@ from typing import Any
 
 from retrain.artifacts import Candidate, FeatureSet, ModelRef, Ref, Request, Snapshot, Value, identity
 from retrain.data.frames import scratch
-from retrain.errors import FeatureError, LedgerError, LedgerMoved, TrainingError
-from retrain.ledger import Entry, Ledger
+from retrain.errors import FeatureError, LedgerError, TrainingError
+from retrain.ledger import Entry, Ledger, Trained
 from retrain.model import packaging
 from retrain.model.store import fetch_model, keep_model, manifest
 from retrain.modelling import finiteness, search
@@ -53,21 +53,21 @@ def train(spec: Spec, request: Request, feature_set: FeatureSet, snapshot: Snaps
 def _make(spec: Spec, request: Request, feature_set: FeatureSet, snapshot: Snapshot, site: Site, key: str) -> Candidate:
     fitted = _fit_once(spec, feature_set, snapshot, site, key)
     tracking = Tracking(site.settings, spec.name)
-    entry = _numbered(site.ledger(spec.name), key)
-    if entry is None:
+    numbered = _numbered(site.ledger(spec.name), key)
+    if numbered is None:
         folder = fetch_model(site.store, fitted.model, site.settings.home / "models")
         run_id = tracking.log_run(_run_record(spec, fitted, feature_set, snapshot, key), folder)
-        entry = _number(spec, request, fitted, snapshot, site, key, run_id)
-    tracking.remove_other_runs(key, keep=entry.body["run_id"])
-    tracking.register(entry.body["run_id"], entry.body["version"])
+        numbered = _number(spec, request, fitted, snapshot, site, key, run_id)
+    tracking.remove_other_runs(key, keep=numbered.run_id)
+    tracking.register(numbered.run_id, numbered.version)
     return Candidate(
         key=key,
         pipeline=spec.name,
         features=feature_set.ref(),
         snapshot=snapshot.ref(),
         data_end=snapshot.end,
-        version=entry.body["version"],
-        run_id=entry.body["run_id"],
+        version=numbered.version,
+        run_id=numbered.run_id,
         seed=spec.train.seed,
         **dict(fitted),
     )
@@ -185,30 +185,29 @@ def _run_record(spec: Spec, fitted: Fitted, feature_set: FeatureSet, snapshot: S
 
 def _number(
     spec: Spec, request: Request, fitted: Fitted, snapshot: Snapshot, site: Site, key: str, run_id: str
-) -> Entry:
+) -> Trained:
     """Give the candidate its version number in the ledger; no two candidates ever get the same."""
     ledger = site.ledger(spec.name)
-    while True:
-        head = ledger.head
-        body = {
-            "version": ledger.next_version(key),
-            "candidate": Ref(kind=Candidate.kind, key=key, pipeline=spec.name).model_dump(),
-            "model": fitted.model.model_dump(),
-            "data_end": snapshot.model_dump(mode="json")["end"],
-            "snapshot": snapshot.ref().model_dump(),
-            "run_id": run_id,
-        }
-        try:
-            return ledger.append(
-                "trained", body, actor=request.actor, run=request.run, once=f"trained/{key}", after=head
-            )
-        except LedgerMoved:
-            continue
+
+    def decide(head: int) -> Entry:
+        body = Trained(
+            version=ledger.next_version(key),
+            candidate=Ref(kind=Candidate.kind, key=key, pipeline=spec.name),
+            model=fitted.model,
+            data_end=snapshot.end,
+            snapshot=snapshot.ref(),
+            run_id=run_id,
+        )
+        return ledger.append(body, actor=request.actor, run=request.run, once=f"trained/{key}", after=head)
+
+    written = ledger.settle(decide).body
+    assert isinstance(written, Trained)
+    return written
 
 
-def _numbered(ledger: Ledger, key: str) -> Entry | None:
-    """The entry that gave a candidate its number."""
-    return next((entry for entry in ledger.of_kind("trained") if entry.once == f"trained/{key}"), None)
+def _numbered(ledger: Ledger, key: str) -> Trained | None:
+    """What gave a candidate its number."""
+    return next((body for _, body in ledger.of(Trained) if body.candidate.key == key), None)
 
 
 def _require_numbered(candidate: Candidate, site: Site) -> None:

@@ -153,7 +153,7 @@ def _stage(spec: Spec, candidate: Candidate, site: Site, folder: Path) -> None:
             continue  # the gateway will say that it cannot load such a model
     served = Served(version=candidate.version, model=candidate.model)
     release = Release(state="promoted", champion=served, reason="rehearsal")
-    Ledger(store, spec.name).append("release", release, actor="rehearsal")
+    Ledger(store, spec.name).append(release, actor="rehearsal")
 
 
 def _environment(spec: Spec, site: Site, folder: Path) -> dict[str, str]:

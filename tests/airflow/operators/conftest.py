@@ -13,6 +13,7 @@ from airflow.sdk import BaseOperator
 from retrain.airflow.dag import RetrainDag
 from retrain.airflow.hooks.site import SiteHook
 from retrain.artifacts import Candidate, ModelRef, Ref
+from retrain.ledger import Judged, Trained
 from retrain.site import Site
 
 VISITS = Path(__file__).parents[2] / "system" / "pipelines" / "visits"
@@ -91,9 +92,9 @@ class World:
         trained = {"version": version, "candidate": candidate.ref().model_dump(), "model": plain["model"]}
         trained |= {"data_end": plain["data_end"], "snapshot": ref.model_dump(), "run_id": "m"}
         ledger = site.ledger("visits")
-        ledger.append("trained", trained, actor="test", run="manual__1", once=f"trained/{candidate.key}")
+        ledger.append(Trained.model_validate(trained), actor="test", run="manual__1", once=f"trained/{candidate.key}")
         verdict = {"version": version, "outcome": outcome, "reason": "because", "verdict": None, "by": "gates"}
-        ledger.append("verdict", verdict, actor="test", run="manual__1")
+        ledger.append(Judged.model_validate(verdict), actor="test", run="manual__1")
         return candidate
 
 

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskAwaitingInput
 
 from retrain.airflow.dag import draw
 from retrain.artifacts import GateResult, Ref, Verdict
+from retrain.ledger import Answered
 from retrain.spec import Spec
 
 VISITS = Path(__file__).parents[2] / "system" / "pipelines" / "visits"
@@ -87,5 +88,5 @@ def test_the_answer_goes_into_the_ledger_once(asking: Any, option: str, user: An
                 given(asking).execute_complete(context, answer(option, user))
             assert "release.rehearse" in found.value.tasks
             assert "report" not in found.value.tasks
-    entries = list(asking.site.ledger("visits").of_kind("approval"))
-    assert [(e.actor, e.body["version"], e.body["approved"]) for e in entries] == [(actor, 4, approved)]
+    entries = [entry for entry, _ in asking.site.ledger("visits").of(Answered)]
+    assert [(e.actor, e.body.version, e.body.approved) for e in entries] == [(actor, 4, approved)]

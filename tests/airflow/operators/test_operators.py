@@ -275,7 +275,7 @@ def test_a_release_that_nobody_watches_any_more_is_rolled_back(world: Any, stage
     ledger = world.site.ledger("visits")
     served = ledger.version(2).served
     under_way = Release(state="ramping", champion=served, challenger=served, share=0.5, step=1, steps=(0.5,))
-    ledger.append("release", under_way, actor="canary", run="manual__1")
+    ledger.append(under_way, actor="canary", run="manual__1")
     rolled = stages("roll_back.roll_back", Release(state="rolled_back", reason="x"))
     stages("report.report", SimpleNamespace(summary="failed", ref=lambda: SNAPSHOT))
     context = ended(world.context(), canary="failed", promote="upstream_failed")
@@ -289,7 +289,7 @@ def test_the_report_leaves_the_release_of_another_run_alone(world: Any, stages: 
     mine = world.candidate(3, outcome="vetoed")
     ledger = world.site.ledger("visits")
     served = ledger.version(2).served
-    ledger.append("release", Release(state="ramping", champion=served, challenger=served), actor="canary", run="other")
+    ledger.append(Release(state="ramping", champion=served, challenger=served), actor="canary", run="other")
     rolled = stages("roll_back.roll_back", Release())
     world.task("report", candidate=mine.ref().model_dump()).execute(ended(world.context(), bless="success"))
     assert not rolled

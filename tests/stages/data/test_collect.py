@@ -67,7 +67,7 @@ def test_the_same_work_is_done_once_and_written_down_once(orders: Any) -> None:
     orders.write(orders.frame())
     assert orders.collect() == orders.collect()
     stages = [entry for entry in orders.site.ledger("orders").entries() if entry.kind == "stage"]
-    assert [entry.body["stage"] for entry in stages] == ["collect"]
+    assert [entry.body.stage for entry in stages] == ["collect"]
 
 
 def test_many_at_once_come_to_one_snapshot_and_one_entry(orders: Any) -> None:

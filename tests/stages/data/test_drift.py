@@ -12,6 +12,7 @@ import pytest
 
 from retrain.artifacts import Candidate, Drift, ModelRef, Ref, Snapshot
 from retrain.errors import DataError, ObjectMissing
+from retrain.ledger import Trained
 from retrain.ledger.release import Served, promote
 from retrain.stages import drift as module
 from retrain.stages.drift import drift
@@ -33,8 +34,8 @@ def a_champion(orders: Any, snapshot: Snapshot, version: int = 1) -> Candidate:
     plain = candidate.model_dump(mode="json")
     body = {"version": version, "candidate": candidate.ref().model_dump(), "snapshot": plain["snapshot"], "run_id": "r"}
     ledger = orders.site.ledger("orders")
-    ledger.append("trained", body | {"model": plain["model"], "data_end": plain["data_end"]}, actor="test")
-    ledger.append("release", promote(ledger.release(), Served(version=version, model=model), reason="x"), actor="test")
+    ledger.append(Trained.model_validate(body | {"model": plain["model"], "data_end": plain["data_end"]}), actor="test")
+    ledger.append(promote(ledger.release(), Served(version=version, model=model), reason="x"), actor="test")
     return candidate
 
 
@@ -164,7 +165,7 @@ def test_it_is_done_once_and_anew_for_another_champion(orders: Any) -> None:
     a_champion(orders, orders.collect(end=LATER), version=2)
     second = the_drift(orders, later)
     assert (second.champion, second.reference.key != first.reference.key) == (2, True)
-    written = [e.body["artifact"]["key"] for e in orders.site.ledger("orders").run_entries("run-2")]
+    written = [e.body.artifact.key for e in orders.site.ledger("orders").run_entries("run-2")]
     assert written[1:] == [first.key, second.key]
 
 

@@ -184,7 +184,7 @@ def test_done_twice_the_result_is_the_same_byte_for_byte(orders: Any) -> None:
     orders.site.store.delete(first.path("orders", first.key))
     again = orders.validate()
     assert again.model_dump(exclude={"made_at"}) == first.model_dump(exclude={"made_at"})
-    stages = [entry.body["stage"] for entry in orders.site.ledger("orders").entries()]
+    stages = [entry.body.stage for entry in orders.site.ledger("orders").entries()]
     assert stages == ["collect", "validate"]
 
 

@@ -142,7 +142,7 @@ class Workshop:
         """Make it the champion."""
         ledger = self.site.ledger(self.spec.name)
         served = Served(version=candidate.version, model=candidate.model)
-        ledger.append("release", release.promote(ledger.release(), served, reason="test"), actor="test")
+        ledger.append(release.promote(ledger.release(), served, reason="test"), actor="test")
 
     def champion(self, seed: int = 0) -> Candidate:
         """A champion trained on honest rows."""

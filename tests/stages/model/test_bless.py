@@ -8,6 +8,7 @@ import pytest
 
 from retrain.artifacts import GateResult, Verdict
 from retrain.errors import LedgerError
+from retrain.ledger import Judged
 from retrain.stages.bless import bless, decide
 
 
@@ -45,7 +46,7 @@ def test_a_cleared_run_that_comes_to_another_model_has_that_one_judged_too(with_
     with_champion.judge(make_rows(seed=2), "run-1")
     with_champion.judge(make_rows(seed=2), "run-1")
     ledger = with_champion.site.ledger(with_champion.spec.name)
-    judged = [entry.body["version"] for entry in ledger.of_kind("verdict") if entry.run == "run-1"]
+    judged = [body.version for entry, body in ledger.of(Judged) if entry.run == "run-1"]
     assert judged == [3, 2], "each version once"
     assert all(ledger.version(number).blessed for number in judged)
 
@@ -83,9 +84,9 @@ def test_the_verdict_is_written_once_and_names_the_gates(workshop: Any, make_row
     ledger = workshop.site.ledger(workshop.spec.name)
     assert again == verdict
     assert ledger.head == head
-    entry = next(ledger.of_kind("verdict"))
-    assert entry.body["by"] == "gates"
-    assert entry.body["outcome"] == "blessed"
+    entry, _ = next(ledger.of(Judged))
+    assert entry.body.by == "gates"
+    assert entry.body.outcome == "blessed"
     assert ledger.version(candidate.version).blessed
 
 

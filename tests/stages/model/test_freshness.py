@@ -7,6 +7,7 @@ import pytest
 
 from retrain import artifacts
 from retrain.artifacts import Drift, Ref
+from retrain.ledger import FreshEnough, StageDone, Stale
 from retrain.spec import AGED
 from retrain.stages import freshness as stage
 from retrain.stages.freshness import fresh_enough, freshness
@@ -40,8 +41,8 @@ def test_what_was_just_made_is_fresh(with_champion: Any, candidate: Any) -> None
     again = freshness(with_champion.spec, request, candidate, with_champion.fresh_site())
     assert again == result
     ledger = with_champion.site.ledger(with_champion.spec.name)
-    assert len([e for e in ledger.of_kind("stage") if e.body["stage"] == "freshness"]) == 1
-    assert not list(ledger.of_kind("stale"))
+    assert len([done for _, done in ledger.of(StageDone) if done.stage == "freshness"]) == 1
+    assert not list(ledger.of(Stale))
 
 
 def test_an_old_model_is_stale_in_event_time(with_champion: Any, candidate: Any) -> None:
@@ -50,8 +51,8 @@ def test_an_old_model_is_stale_in_event_time(with_champion: Any, candidate: Any)
     assert not result.fresh
     assert "the model's data ended 31 days before the data asked for, at most 30 days allowed" in result.reason
     freshness(with_champion.spec, request, candidate, with_champion.fresh_site())
-    (entry,) = with_champion.site.ledger(with_champion.spec.name).of_kind("stale")
-    assert entry.body == {"version": 1, "reason": result.reason}
+    ((entry, _),) = with_champion.site.ledger(with_champion.spec.name).of(Stale)
+    assert entry.body.model_dump(mode="json") == {"version": 1, "reason": result.reason}
 
 
 def test_rows_that_end_long_before_the_window_are_stale(workshop: Any, make_rows: Any) -> None:
@@ -82,8 +83,8 @@ def test_a_scheduled_run_ends_early_while_the_champion_is_fresh(with_champion: A
     assert reason
     assert "version 1, is fresh" in reason
     fresh_enough(workshop.spec, scheduled, calm, workshop.fresh_site())
-    (entry,) = workshop.site.ledger(workshop.spec.name).of_kind("fresh")
-    assert entry.body == {"reason": reason, "champion": 1}
+    ((entry, _),) = workshop.site.ledger(workshop.spec.name).of(FreshEnough)
+    assert entry.body.model_dump(mode="json") == {"reason": reason, "champion": 1}
 
 
 def test_it_goes_on_for_a_reason(with_champion: Any, candidate: Any, workshop: Any) -> None:

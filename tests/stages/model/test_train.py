@@ -12,6 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from retrain.errors import FeatureError, LedgerError, RetrainError, SpecError, TrackingError, TrainingError
+from retrain.ledger import Trained
 from retrain.model.model import Model
 from retrain.model.store import fetch_model
 from retrain.modelling import search
@@ -52,10 +53,10 @@ def test_a_candidate_is_numbered_logged_and_kept(
     assert candidate.train_rows == made.train.rows
     assert candidate.environment["scikit-learn"]
 
-    entry = next(workshop.site.ledger(workshop.spec.name).of_kind("trained"))
-    assert entry.body["version"] == 1
-    assert entry.body["model"] == candidate.model.model_dump()
-    assert entry.body["candidate"] == candidate.ref().model_dump()
+    entry, _ = next(workshop.site.ledger(workshop.spec.name).of(Trained))
+    assert entry.body.version == 1
+    assert entry.body.model == candidate.model
+    assert entry.body.candidate == candidate.ref()
     assert entry.once == f"trained/{candidate.key}"
 
     (run,) = runs(workshop)
@@ -131,9 +132,9 @@ def test_killed_and_run_again_there_is_one_version(
     workshop.fresh_site()
     candidate, _ = workshop.train(frame)
     ledger = workshop.site.ledger(workshop.spec.name)
-    assert [entry.body["version"] for entry in ledger.of_kind("trained")] == [1]
+    assert [body.version for _, body in ledger.of(Trained)] == [1]
     (run,) = runs(workshop)
-    assert run.info.run_id == candidate.run_id == next(ledger.of_kind("trained")).body["run_id"]
+    assert run.info.run_id == candidate.run_id == next(ledger.of(Trained))[1].run_id
     assert run.info.status == "FINISHED"
     client = mlflow.MlflowClient(workshop.site.settings.mlflow_tracking_uri)
     assert len(client.search_model_versions(f"name = '{workshop.spec.name}'")) == 1
@@ -197,7 +198,7 @@ def test_two_at_once_make_one_candidate(workshop: Any, make_rows: Any) -> None:
     assert len(client.search_model_versions(f"name = '{workshop.spec.name}'")) == 1
     (run,) = runs(workshop)
     assert run.info.run_id == one.run_id
-    assert len(list(workshop.fresh_site().ledger(workshop.spec.name).of_kind("trained"))) == 1
+    assert len(list(workshop.fresh_site().ledger(workshop.spec.name).of(Trained))) == 1
 
 
 def test_settings_are_chosen_before_the_holdout_and_refitted_on_all_of_it(

@@ -11,6 +11,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOper
 from retrain.airflow.links import EvidenceLink, LedgerLink
 from retrain.airflow.operators.base import Input, StageOperator, pipeline_tasks
 from retrain.artifacts import Verdict
+from retrain.ledger.entries import TIMEOUT, Answered
 
 
 class ApproveOperator(ApprovalOperator):
@@ -50,8 +51,7 @@ class ApproveOperator(ApprovalOperator):
             approved = answer["chosen_options"] == [self.APPROVE]
             actor, reason = answered(answer, approved)
             run.site.ledger(run.spec.name).append(
-                "approval",
-                {"version": verdict.version, "approved": approved, "reason": reason},
+                Answered(version=verdict.version, approved=approved, reason=reason),
                 actor=actor,
                 run=run.request.run,
                 once=f"{run.request.run}/approval/{verdict.version}",
@@ -65,7 +65,7 @@ def answered(answer: Mapping[str, Any], approved: bool) -> tuple[str, str]:
     """Who answered, and what, as the ledger keeps it."""
     user = answer["responded_by_user"]
     if not user:
-        return "airflow:timeout", "rejected: nobody answered in time"
+        return TIMEOUT, "rejected: nobody answered in time"
     name = user["name"] if isinstance(user, Mapping) else user.name
     return f"airflow:{name}", f"{'approved' if approved else 'rejected'} by {name}"
 

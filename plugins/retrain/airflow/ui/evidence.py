@@ -125,20 +125,4 @@ def _run(entries: Sequence[Entry]) -> str:
 
 
 def _line(entry: Entry) -> dict[str, Any]:
-    return {"entry": entry.number, "at": entry.at, "kind": entry.kind, "by": entry.actor, "what": _what(entry)}
-
-
-def _what(entry: Entry) -> str:
-    """An entry in one line."""
-    body = entry.body
-    match entry.kind:
-        case "stage":
-            return f"{body['stage']}: {body['summary']}"
-        case "trained":
-            return f"version {body['version']} trained on data up to {body['data_end']}"
-        case "release":
-            return f"{str(body['state']).replace('_', ' ')}: {body['reason']}"
-        case _:
-            said = [str(body[name]) for name in ("outcome", "reason") if body.get(name) is not None]
-            version = f"version {body['version']}: " if "version" in body else ""
-            return version + ", ".join(said)
+    return {"entry": entry.number, "at": entry.at, "kind": entry.kind, "by": entry.actor, "what": entry.summary}

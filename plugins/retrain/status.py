@@ -1,0 +1,365 @@
+"""How a pipeline stands: who serves since when, is it well, what is under way, what waits for whom, what comes next.
+
+Read from the ledger, and from ``pipeline.yaml`` where that can be read; so it can be asked when everything else is
+broken. The command line, the page and ``--json`` show the same :class:`PipelineStatus`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Literal
+
+from retrain.artifacts import Age, Moment, Outcome, Report, Value, now
+from retrain.errors import SpecError
+from retrain.ledger import Answered, Entry, Judged, Ledger, Release, Served, StageDone, Version
+from retrain.site import Site
+from retrain.spec import Spec
+from retrain.spec.durations import about, spell
+
+RUNS = 5
+"""So many of the last retrainings are told."""
+
+Level = Literal["good", "attention", "bad"]
+LEVELS: tuple[Level, ...] = ("good", "attention", "bad")
+State = Literal["nothing served", "serving", "shadowing", "ramping", "paused"]
+RUN_LEVELS: dict[str, Level] = {
+    "failed": "bad",
+    "bad data": "bad",
+    "rolled back": "attention",
+    "rehearsal failed": "attention",
+    "stale": "attention",
+    "rejected": "attention",
+    "vetoed": "attention",
+    "undecided": "attention",
+}
+
+
+class Health(Value):
+    """The worst of a pipeline's parts.
+
+    :param reasons: of that level, one sentence a part; empty if all is well.
+    """
+
+    level: Level
+    reasons: tuple[str, ...] = ()
+
+
+class Serving(Value):
+    """A version that is asked.
+
+    :param since: since when without a break.
+    """
+
+    version: int
+    since: Moment
+    standing: str
+    data_end: Moment
+    trained_at: Moment
+    reason: str
+
+
+class UnderWay(Value):
+    """A release that is not decided yet."""
+
+    state: Literal["shadowing", "ramping", "paused"]
+    version: int
+    step: int
+    steps: tuple[float, ...]
+    share: float
+    shadow: float
+    started: Moment | None
+    reason: str
+
+
+class Waiting(Value):
+    """Something that goes on only when somebody acts.
+
+    :param who: for whom it waits. :param what: what they are to do.
+    """
+
+    who: str
+    what: str
+    since: Moment
+
+
+class LastRelease(Value):
+    """The routing decision that stands, and who took it."""
+
+    number: int
+    at: Moment
+    actor: str
+    by: Literal["human", "machine"]
+    decision: str
+    reason: str
+
+
+class LastVerdict(Value):
+    """The newest judgement of a version."""
+
+    at: Moment
+    version: int
+    outcome: Outcome
+    reason: str
+    by: str
+
+
+class Run(Value):
+    """One retraining.
+
+    :param outcome: of its report; None if it has none (yet).
+    :param what: the last thing it wrote.
+    """
+
+    run: str
+    by: str
+    began: Moment
+    last: Moment
+    outcome: str | None
+    what: str
+
+
+class PipelineStatus(Value):
+    """Everything a person on call asks of one pipeline first.
+
+    :param state: what is done with requests now; a pipeline whose release is over rests in ``serving``.
+    :param ages: how old the champion's data is, against its limit.
+    :param stages: when each stage last came to something.
+    :param spec_problem: why ``pipeline.yaml`` cannot be read, if so.
+    :param entries: how many entries its ledger has.
+    """
+
+    pipeline: str
+    state: State
+    health: Health
+    champion: Serving | None
+    challenger: Serving | None
+    under_way: UnderWay | None
+    waiting: tuple[Waiting, ...]
+    ages: tuple[Age, ...]
+    last_release: LastRelease | None
+    verdict: LastVerdict | None
+    versions: tuple[Version, ...]
+    stages: dict[str, Moment]
+    runs: tuple[Run, ...]
+    schedule: str | None
+    next_run: Moment | None
+    spec_problem: str | None
+    entries: int
+
+
+def status(pipeline: str, site: Site) -> PipelineStatus:
+    """How a pipeline stands now.
+
+    :raises LedgerBroken, StoreError: the ledger cannot be read, and nothing else may be said without it.
+    """
+    ledger, (spec, problem) = site.ledger(pipeline), _spec(pipeline, site)
+    release, versions = ledger.release(), {version.version: version for version in ledger.versions()}
+    runs, waiting = tuple(_runs(ledger, site)), tuple(_waiting(ledger, spec))
+    ages = _ages(ledger, spec)
+    return PipelineStatus(
+        pipeline=pipeline,
+        state=_state(release),
+        health=_health(release, ages, waiting, runs, problem),
+        champion=_serving(ledger, versions, release.champion, "champion"),
+        challenger=_serving(ledger, versions, release.challenger, "challenger"),
+        under_way=_under_way(release),
+        waiting=waiting,
+        ages=ages,
+        last_release=_last_release(ledger),
+        verdict=_verdict(ledger),
+        versions=tuple(versions.values()),
+        stages=_stages(ledger),
+        runs=runs,
+        schedule=spec.schedule if spec else None,
+        next_run=_next_run(spec.schedule if spec else None),
+        spec_problem=problem,
+        entries=ledger.head,
+    )
+
+
+def _spec(pipeline: str, site: Site) -> tuple[Spec | None, str | None]:
+    """What ``pipeline.yaml`` says, or why it cannot be read."""
+    try:
+        return Spec.load(site.settings.pipelines / pipeline), None
+    except SpecError as error:
+        return None, str(error)
+
+
+# -- who serves --------------------------------------------------------------------------------------------------
+
+
+def _state(release: Release) -> State:
+    if release.state == "shadowing" or release.state == "ramping" or release.state == "paused":
+        return release.state
+    return "nothing served" if release.champion is None else "serving"
+
+
+def _serving(
+    ledger: Ledger, versions: dict[int, Version], served: Served | None, arm: Literal["champion", "challenger"]
+) -> Serving | None:
+    version = versions.get(served.version) if served is not None else None
+    if version is None:
+        return None
+    return Serving(
+        version=version.version,
+        since=_since(ledger, version.version, arm),
+        standing=version.standing,
+        data_end=version.data_end,
+        trained_at=version.trained_at,
+        reason=version.reason,
+    )
+
+
+def _since(ledger: Ledger, number: int, arm: Literal["champion", "challenger"]) -> datetime:
+    """Since when a version has been champion, or challenger, without a break."""
+    since = now()
+    for entry, release in ledger.of(Release):
+        served = release.champion if arm == "champion" else release.challenger
+        if served is None or served.version != number:
+            break
+        since = entry.at
+    return since
+
+
+def _under_way(release: Release) -> UnderWay | None:
+    state = _state(release)
+    if release.challenger is None or state == "nothing served" or state == "serving":
+        return None
+    return UnderWay(
+        state=state,
+        version=release.challenger.version,
+        step=release.step,
+        steps=release.steps,
+        share=release.share,
+        shadow=release.shadow,
+        started=release.started,
+        reason=release.reason,
+    )
+
+
+# -- what was decided --------------------------------------------------------------------------------------------
+
+
+def _last_release(ledger: Ledger) -> LastRelease | None:
+    found = next(ledger.of(Release), None)
+    if found is None:
+        return None
+    entry, release = found
+    decision = release.state.replace("_", " ")
+    return LastRelease(
+        number=entry.number, at=entry.at, actor=entry.actor, by=entry.by, decision=decision, reason=release.reason
+    )
+
+
+def _verdict(ledger: Ledger) -> LastVerdict | None:
+    found = next(ledger.of(Judged), None)
+    if found is None:
+        return None
+    entry, judged = found
+    return LastVerdict(at=entry.at, version=judged.version, outcome=judged.outcome, reason=judged.reason, by=judged.by)
+
+
+def _stages(ledger: Ledger) -> dict[str, datetime]:
+    newest: dict[str, datetime] = {}
+    for entry, done in ledger.of(StageDone):
+        newest.setdefault(done.stage, entry.at)
+    return newest
+
+
+def _runs(ledger: Ledger, site: Site) -> Iterator[Run]:
+    """The last few retrainings, newest first."""
+    written: dict[str, list[Entry]] = {}
+    for entry in ledger.entries():
+        if entry.run is not None:
+            written.setdefault(entry.run, []).append(entry)
+    for run in list(reversed(written))[:RUNS]:
+        entries = written[run]
+        first, last = entries[0], entries[-1]
+        outcome = _outcome(entries, site)
+        yield Run(run=run, by=first.actor, began=first.at, last=last.at, outcome=outcome, what=last.summary)
+
+
+def _outcome(entries: list[Entry], site: Site) -> str | None:
+    """What a run's newest report says came of it."""
+    for body in (entry.body for entry in reversed(entries)):
+        if isinstance(body, StageDone) and body.artifact.kind == Report.kind:
+            report = site.find(Report, body.artifact.pipeline, body.artifact.key)
+            return report.outcome if report is not None else None
+    return None
+
+
+# -- what comes next ---------------------------------------------------------------------------------------------
+
+
+def _waiting(ledger: Ledger, spec: Spec | None) -> Iterator[Waiting]:
+    release = ledger.release()
+    if release.state == "paused" and release.challenger is not None:
+        entry, _ = next(ledger.of(Release))
+        what = f"resume or abort the release of version {release.challenger.version}: {release.reason}"
+        yield Waiting(who="an operator", what=what, since=entry.at)
+    found = next(ledger.of(Judged), None)
+    if found is None:
+        return
+    entry, judged = found
+    if judged.outcome == "undecided":
+        what = f"bless or veto version {judged.version}, which the gates left undecided"
+        yield Waiting(who="an operator", what=what, since=entry.at)
+    elif judged.outcome == "blessed" and spec is not None and spec.bless.approval.required:
+        answered = any(body.version == judged.version for _, body in ledger.of(Answered))
+        if not answered:
+            who = ", ".join(spec.bless.approval.by) or "anyone allowed to run the Dag"
+            yield Waiting(who=who, what=f"approve or reject version {judged.version}", since=entry.at)
+
+
+def _next_run(schedule: str | None) -> datetime | None:
+    from croniter import CroniterError, croniter  # type: ignore[import-untyped]
+
+    if schedule is None:
+        return None
+    try:
+        found: datetime = croniter(schedule, now()).get_next(datetime)
+    except CroniterError:
+        return None
+    return found
+
+
+# -- is it well --------------------------------------------------------------------------------------------------
+
+
+def _ages(ledger: Ledger, spec: Spec | None) -> tuple[Age, ...]:
+    champion = ledger.champion()
+    if champion is None:
+        return ()
+    age = now() - ledger.version(champion.version).data_end
+    limit: timedelta | None = spec.staleness.model if spec is not None else None
+    return (
+        Age(
+            subject="model",
+            age=age.total_seconds(),
+            limit=limit.total_seconds() if limit is not None else None,
+            stale=limit is not None and age > limit,
+        ),
+    )
+
+
+def _health(
+    release: Release, ages: tuple[Age, ...], waiting: tuple[Waiting, ...], runs: tuple[Run, ...], problem: str | None
+) -> Health:
+    """The worst part decides; only its reasons are told."""
+    parts: list[tuple[Level, str]] = []
+    if problem is not None:
+        parts.append(("bad", problem))
+    if release.champion is None:
+        parts.append(("attention", "nothing has been released yet"))
+    if runs and runs[0].outcome in RUN_LEVELS:
+        parts.append((RUN_LEVELS[runs[0].outcome], f"the last retraining ended: {runs[0].outcome}"))
+    parts += [("attention", f"waits for {one.who}: {one.what}") for one in waiting]
+    parts += [("attention", _too_old(age)) for age in ages if age.stale]
+    level = max((level for level, _ in parts), key=LEVELS.index, default="good")
+    return Health(level=level, reasons=tuple(reason for found, reason in parts if found == level))
+
+
+def _too_old(age: Age) -> str:
+    limit = spell(timedelta(seconds=age.limit or 0.0))
+    return f"the champion's data ended {about(age.age)} ago, at most {limit} is allowed"

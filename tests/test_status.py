@@ -1,0 +1,160 @@
+"""How a pipeline stands: since when, how well, what waits for whom; and that it rests when nothing is under way."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ledger_world import body as body_of
+from retrain.artifacts import ModelRef, Ref, Report, Request, now
+from retrain.ledger import Ledger, Release, Served, overrule
+from retrain.ledger import release as machine
+from retrain.site import Site
+from retrain.status import PipelineStatus, status
+
+YAML = """\
+name: visits
+task: binary
+schedule: "0 6 * * *"
+source: {files: "*.csv", timestamp: at, label: late, window: 90d}
+train: {candidates: [{estimator: sklearn.dummy.DummyClassifier}]}
+staleness: {model: 30d}
+"""
+
+
+def served(number: int) -> Served:
+    return Served(version=number, model=ModelRef(digest=f"{number:064x}", path=f"m/{number}", files={}))
+
+
+@pytest.fixture
+def ledger(site: Site) -> Ledger:
+    """A pipeline with a spec; versions 1 and 2 are trained and blessed, and nothing is released."""
+    write(site, YAML)
+    ledger = site.ledger("visits")
+    for number in (1, 2):
+        train(ledger, number, now() - timedelta(days=10 - number))
+    return ledger
+
+
+def write(site: Site, text: str) -> Path:
+    file = site.settings.pipelines / "visits" / "pipeline.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    return file
+
+
+def train(ledger: Ledger, number: int, data_end: datetime) -> None:
+    ref = Ref(kind="candidate", key=f"c{number}", pipeline="visits")
+    trained = body_of("trained", version=number, candidate=ref, model=served(number).model, data_end=data_end)
+    ledger.append(trained, actor="airflow:schedule", run=f"run-{number}")
+    ledger.append(body_of("verdict", version=number, outcome="blessed"), actor="airflow:schedule", run=f"run-{number}")
+
+
+def promote(ledger: Ledger, number: int) -> Release:
+    release = machine.promote(ledger.release(), served(number), reason="it is better")
+    ledger.append(release, actor="airflow:schedule", run=f"run-{number}")
+    return release
+
+
+def report(site: Site, outcome: str, run: str) -> None:
+    made = Report(key=run, pipeline="visits", run=run, outcome=outcome, headline=outcome, markdown="", stages={})
+    site.store.create(Report.path("visits", run), made.to_bytes())
+    site.ledger("visits").record_stage("report", made, Request(data_end=now(), run=run, actor="airflow:schedule"))
+
+
+def look(site: Site) -> PipelineStatus:
+    return status("visits", Site(site.settings))
+
+
+def test_a_pipeline_without_a_champion_says_so(site: Site, ledger: Ledger) -> None:
+    found = look(site)
+    assert (found.state, found.champion, found.health.level) == ("nothing served", None, "attention")
+    assert found.health.reasons == ("nothing has been released yet",)
+    assert found.next_run is not None
+    assert found.next_run.hour == 6
+
+
+def test_who_serves_is_told_with_since_when_whatever_was_tried_meanwhile(site: Site, ledger: Ledger) -> None:
+    promote(ledger, 1)
+    first = ledger.entries()[-1].at
+    ledger.append(
+        machine.start_shadow(ledger.release(), served(2), shadow=1.0, steps=(0.1, 0.5), reason="try"), actor="canary"
+    )
+    under_way = look(site)
+    assert (under_way.state, under_way.under_way and under_way.under_way.version) == ("shadowing", 2)
+    ledger.append(machine.roll_back(ledger.release(), reason="harm is shown"), actor="canary", run="run-2")
+    found = look(site)
+    assert found.champion is not None
+    assert (found.champion.version, found.champion.since, found.challenger) == (1, first, None)
+    assert found.health.level == "good"
+
+
+def test_after_a_rollback_is_done_the_pipeline_serves_and_is_not_rolled_back_for_ever(
+    site: Site, ledger: Ledger
+) -> None:
+    promote(ledger, 1)
+    promote(ledger, 2)
+    overrule.roll_back(ledger, to=None, actor="cli:alice", reason="wrong since noon")
+    found = look(site)
+    assert (found.state, found.champion and found.champion.version) == ("serving", 1)
+    assert found.last_release is not None
+    assert (found.last_release.decision, found.last_release.by, found.last_release.reason) == (
+        "rolled back",
+        "human",
+        "wrong since noon",
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [("promoted", "good"), ("fresh enough", "good"), ("vetoed", "attention"), ("bad data", "bad"), ("failed", "bad")],
+)
+def test_health_is_the_worst_of_its_parts_with_the_reason(site: Site, ledger: Ledger, outcome: str, level: str) -> None:
+    promote(ledger, 2)
+    report(site, outcome, "run-3")
+    found = look(site)
+    assert found.health.level == level
+    assert (found.health.reasons != ()) == (level != "good")
+    assert all(outcome in reason for reason in found.health.reasons)
+    assert (found.runs[0].run, found.runs[0].outcome) == ("run-3", outcome)
+
+
+def test_an_old_champion_and_a_broken_spec_are_named_the_worse_one_first(site: Site, ledger: Ledger) -> None:
+    train(ledger, 3, now() - timedelta(days=45))
+    promote(ledger, 3)
+    old = look(site)
+    assert (old.health.level, old.ages[0].stale) == ("attention", True)
+    assert "at most 30d is allowed" in old.health.reasons[0]
+    write(site, "task: [")
+    broken = look(site)
+    assert broken.health.level == "bad"
+    assert "is not YAML" in broken.health.reasons[0]
+    assert broken.champion is not None, "who serves does not depend on the spec"
+
+
+def test_what_waits_for_a_human_is_told_with_for_whom(site: Site, ledger: Ledger) -> None:
+    promote(ledger, 1)
+    ledger.append(body_of("verdict", version=2, outcome="undecided", reason="few rows"), actor="airflow:schedule")
+    (waiting,) = look(site).waiting
+    assert "bless or veto version 2" in waiting.what
+    write(site, YAML + "bless: {approval: {required: true, by: [carol]}}\n")
+    ledger.append(body_of("verdict", version=2, outcome="blessed"), actor="airflow:schedule")
+    (waiting,) = look(site).waiting
+    assert (waiting.who, waiting.what) == ("carol", "approve or reject version 2")
+    ledger.append(body_of("approval", version=2, approved=True, reason="approved by carol"), actor="airflow:carol")
+    assert look(site).waiting == ()
+    shadow = machine.start_shadow(ledger.release(), served(2), shadow=1.0, steps=(0.1,), reason="try")
+    ledger.append(shadow, actor="canary")
+    ledger.append(machine.pause(shadow, reason="patience is over"), actor="canary")
+    paused = look(site)
+    assert (paused.state, paused.health.level) == ("paused", "attention")
+    assert "resume or abort the release of version 2" in paused.waiting[0].what
+
+
+def test_it_is_the_same_as_json(site: Site, ledger: Ledger) -> None:
+    promote(ledger, 1)
+    found = look(site)
+    assert PipelineStatus.model_validate_json(found.model_dump_json()) == found
+    assert found.versions[0].data_end < datetime.now(UTC)
