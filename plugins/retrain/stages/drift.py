@@ -1,4 +1,4 @@
-"""Drift: how far the inputs have moved from those the champion was trained on.
+"""Drift: how far the inputs have moved from those the champion was trained on; and may a scheduled run end there?
 
 The rows since the champion's data ended (never less than the newest seven days, so that every weekday is among them)
 are compared, column by column, with the champion's own snapshot.
@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from retrain import policy
 from retrain.artifacts import Candidate, Drift, Request, Snapshot, identity
 from retrain.data.frames import load_frame
 from retrain.errors import DataError
+from retrain.ledger import Ledger
 from retrain.monitoring.drift import compare
 from retrain.monitoring.reference import reference
 from retrain.site import Site
@@ -43,6 +45,33 @@ def drift(spec: Spec, request: Request, snapshot: Snapshot, site: Site) -> Drift
     artifact = site.once(Drift, spec.name, key, lambda: _make(spec, site, key, snapshot, candidate))
     site.ledger(spec.name).record_stage("drift", artifact, request)
     return artifact
+
+
+def fresh_enough(spec: Spec, request: Request, found: Drift, site: Site) -> str | None:
+    """Why a run can end here, as the ledger then says; None if it must go on."""
+    ledger = site.ledger(spec.name)
+    decision = policy.decide(
+        trigger=request.trigger,
+        force=request.force,
+        redeploy=request.redeploy,
+        champion=_champion(ledger, request, found),
+        limit=spec.staleness.model,
+    )
+    if isinstance(decision, policy.Retrain):
+        return None
+    body = {"reason": decision.reason, "champion": decision.champion}
+    ledger.append("fresh", body, actor=request.actor, run=request.run, once=f"{request.run}/fresh")
+    return decision.reason
+
+
+def _champion(ledger: Ledger, request: Request, found: Drift) -> policy.Champion | None:
+    """What the policy has to know of the champion; where no column of its own was compared, drift was not measured."""
+    served = ledger.champion()
+    if served is None:
+        return None
+    age = request.data_end - ledger.version(served.version).data_end
+    measured = found.champion == served.version and found.columns
+    return policy.Champion(served.version, age, found.drifted if measured else None)
 
 
 def _make(spec: Spec, site: Site, key: str, snapshot: Snapshot, candidate: Candidate | None) -> Drift:
