@@ -111,6 +111,10 @@ class FeatureError(DataError):
     """The feature function failed, or is not row-wise."""
 
 
+class DriftError(RetrainError):
+    """How far the inputs have moved cannot be measured."""
+
+
 class TrainingError(RetrainError):
     """No usable model came of the training."""
 

@@ -18,10 +18,10 @@ from retrain.spec import Spec
 from retrain.stages import canary, shadow
 from retrain.stages.bless import bless
 from retrain.stages.collect import collect
-from retrain.stages.drift import drift
+from retrain.stages.drift import drift, fresh_enough
 from retrain.stages.evaluate import evaluate
 from retrain.stages.features import features
-from retrain.stages.freshness import fresh_enough, freshness
+from retrain.stages.freshness import freshness
 from retrain.stages.promote import promote
 from retrain.stages.rehearse import rehearse
 from retrain.stages.report import STAGES, report

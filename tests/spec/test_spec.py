@@ -80,12 +80,23 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
         ({"features": "features.py"}, "features", "module:function"),
         ({"train": {**LEAST["train"], "seed": -1}}, "train.seed", "greater than or equal to 0"),
         ({"schedule": 5}, "schedule", "valid string"),
+        ({"drift": {"distance": "hellinger"}}, "drift.distance", "one of psi, jensen_shannon, wasserstein, or"),
+        ({"drift": {"distance": "nowhere:HALF"}}, "drift.distance", "ModuleNotFoundError"),
+        ({"drift": {"distance": "retrain.spec:LOSSES"}}, "drift.distance", "is a dict, not a Distance"),
     ],
 )  # fmt: skip
 def test_values_that_make_no_sense(tmp_path: Path, changes: dict[str, Any], key: str, says: str) -> None:
     found = mistakes(tmp_path, **changes)
     assert key in found
     assert says in str(found[key])
+
+
+def test_a_distance_that_nobody_brings_is_named_with_its_file_and_line(tmp_path: Path) -> None:
+    (error,) = mistakes(tmp_path, drift={"columns": ["a"], "distance": "hellinger"}).values()
+    assert error.line is not None
+    assert Path(error.file).read_text().splitlines()[error.line - 1].strip() == "distance: hellinger"
+    assert (error.key, error.value) == ("drift.distance", "hellinger")
+    assert Spec.load(written(tmp_path, drift={"distance": "psi"})).drift.distance == "psi"
 
 
 def test_where_the_folder_is_cannot_be_written_down(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""What is watched once it is released: drift of the inputs."""
+"""What is watched once it is released: drift of the inputs, in batches and live."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from pydantic import Field, field_validator
 
-from pydantic import Field
-
+from retrain.extensions import UnknownKind
+from retrain.monitoring import distances
 from retrain.spec.section import Section
 
 
@@ -13,6 +13,23 @@ class DriftSpec(Section):
     """Which inputs are watched, and how far they may move."""
 
     columns: tuple[str, ...] = Field((), description="Default: every input.")
-    distance: Literal["psi", "jensen_shannon", "wasserstein"] = "jensen_shannon"
+    distance: str = Field(
+        "jensen_shannon",
+        description="psi, jensen_shannon, wasserstein, the name of an entry point in `retrain.monitoring.distances`, "
+        "or the import path of a Distance (package.module:NAME).",
+        examples=list(distances.DISTANCES),
+    )
     threshold: float | None = Field(None, gt=0, description="None: calibrated on the reference's own weeks.")
     false_alarms: float = Field(0.01, gt=0, lt=0.5, description="Rate the calibration holds, per column.")
+
+    @field_validator("distance")
+    @classmethod
+    def _known(cls, distance: str) -> str:
+        try:
+            distances.named(distance)
+        except UnknownKind as error:
+            known = ", ".join(distances.names())
+            raise ValueError(
+                f"one of {known}, or the import path of a Distance, package.module:NAME ({error.what.rstrip('.')})"
+            ) from error
+        return distance

@@ -1,4 +1,4 @@
-"""Freshness: is what would be released still new enough; and is the champion still new enough to need no successor?
+"""Freshness: is what would be released still new enough?
 
 Two clocks. The age of a model and of its data is in event time: how far they lie before the end of the data asked
 for. The age of a stage's result is by the clock on the wall.
@@ -12,7 +12,6 @@ from retrain.artifacts import (
     Age,
     Artifact,
     Candidate,
-    Drift,
     FeatureSet,
     Freshness,
     Request,
@@ -23,10 +22,10 @@ from retrain.artifacts import (
     identity,
     now,
 )
-from retrain.ledger import FreshEnough, Judged, Ledger, Stale
+from retrain.ledger import Judged, Ledger, Stale
 from retrain.site import Site
 from retrain.spec import AGED, Spec
-from retrain.spec.durations import about, spell
+from retrain.spec.durations import about
 
 STAGE_LIMIT = timedelta(days=7)
 
@@ -50,29 +49,6 @@ def freshness(spec: Spec, request: Request, candidate: Candidate, site: Site) ->
         ledger.append(body, actor=request.actor, run=request.run, once=f"{request.run}/stale/{key}")
     ledger.record_stage("freshness", result, request)
     return result
-
-
-def fresh_enough(spec: Spec, request: Request, drift: Drift, site: Site) -> str | None:
-    """Why a scheduled run can end early; None if it must go on.
-
-    It ends if the champion is fresh, nothing has drifted and nobody insists.
-    """
-    if request.trigger != "schedule" or request.force or request.redeploy is not None or drift.drifted:
-        return None
-    ledger = site.ledger(spec.name)
-    champion = ledger.champion()
-    if champion is None:
-        return None
-    age = request.data_end - ledger.version(champion.version).data_end
-    if age > spec.staleness.model:
-        return None
-    reason = (
-        f"the champion, version {champion.version}, is fresh (its data ended {about(max(age.total_seconds(), 0.0))} "
-        f"before the data asked for, at most {spell(spec.staleness.model)}) and nothing has drifted"
-    )
-    body = FreshEnough(reason=reason, champion=champion.version)
-    ledger.append(body, actor=request.actor, run=request.run, once=f"{request.run}/fresh")
-    return reason
 
 
 def _result(spec: Spec, candidate: Candidate, ages: tuple[Age, ...], stale: list[Age], key: str) -> Freshness:

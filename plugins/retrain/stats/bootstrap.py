@@ -12,10 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from retrain.stats.roc_auc import WeightedRocAuc, weighted_roc_auc
-
-__all__ = ["Interval", "WeightedRocAuc", "block_bootstrap", "mean_difference_interval", "weighted_roc_auc"]
-
 DEFINED_SHARE = 0.9
 """A statistic must be defined in this share of the replicates, or there is no interval."""
 
@@ -62,35 +58,6 @@ def block_bootstrap(
         times = np.bincount(drawn, minlength=count).astype(np.float64)
         values[i] = statistic(times[block_of])
     return _interval(estimate, values, confidence)
-
-
-def mean_difference_interval(
-    losses_a: ArrayLike,
-    losses_b: ArrayLike,
-    blocks: ArrayLike,
-    *,
-    replicates: int = 500,
-    confidence: float = 0.95,
-    seed: int,
-) -> Interval:
-    """Return the interval of mean(losses_a) - mean(losses_b), two losses of the same rows.
-
-    :param losses_a: shape (rows,). :param losses_b: shape (rows,), of the same rows.
-    :param blocks: the block of each row, shape (rows,).
-    :raises ValueError: as block_bootstrap; for nan losses; for shapes that differ.
-    """
-    _check(replicates, confidence)
-    difference = np.asarray(losses_a, dtype=np.float64) - np.asarray(losses_b, dtype=np.float64)
-    block_of, count = _blocks(blocks)
-    if difference.shape != block_of.shape:
-        raise ValueError(f"losses have shape {difference.shape}, blocks {block_of.shape}")
-    if not np.all(np.isfinite(difference)):
-        raise ValueError("losses must be finite: nan or infinity found")
-    sums = np.bincount(block_of, weights=difference, minlength=count)
-    rows = np.bincount(block_of, minlength=count).astype(np.float64)
-    draws = _draws(count, replicates, seed)
-    values = np.array([sums[drawn].sum() / rows[drawn].sum() for drawn in draws])
-    return _interval(float(difference.mean()), values, confidence)
 
 
 def _blocks(blocks: ArrayLike) -> tuple[NDArray[np.int64], int]:

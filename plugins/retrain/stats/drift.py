@@ -14,15 +14,6 @@ from scipy.stats import t as student_t
 
 from retrain.stats.histogram import Histogram, check_same_bins, merge
 
-__all__ = [
-    "Histogram",
-    "calibrated_threshold",
-    "jensen_shannon",
-    "merge",
-    "psi",
-    "wasserstein_scaled",
-]
-
 LEAST_CHUNKS = 5
 PSEUDO_COUNT = 0.5
 

@@ -10,6 +10,10 @@ from retrain.stats.boundary import check_alpha, gamma_exponential_mixture, mixtu
 from retrain.stats.pairing import BLOCK_ROWS, arm_weights
 
 ODDS_RATIOS = 24
+EXPECTED_HARM = 10.0
+"""Harm is expected to be an odds ratio up to this: the log odds ratio has a Gamma(2) prior with 84% of its mass
+below the log of it. Affects power, never validity."""
+
 TIGHTEST_AT = 5.0
 """Intrinsic time at which the upper bound is tightest: about this many challenger errors."""
 
@@ -39,16 +43,12 @@ class ErrorRateTest:
 
     :param alpha: probability of ever calling a harmless challenger harmful; and that `upper` is ever
         below the true difference.
-    :param prior: harm is expected to be an odds ratio up to this: the log odds ratio has a
-        Gamma(2) prior with 84% of its mass below log(prior). Above 1. Affects power, never validity.
-    :raises ValueError: for alpha outside (0, 0.5) or a prior not above 1.
+    :raises ValueError: for alpha outside (0, 0.5).
     """
 
-    def __init__(self, alpha: float, *, prior: float = 10.0) -> None:
+    def __init__(self, alpha: float) -> None:
         self._alpha = check_alpha(alpha)
-        if not (math.isfinite(prior) and prior > 1.0):
-            raise ValueError(f"prior is an odds ratio and must be above 1, got {prior!r}")
-        self._log_odds, self._log_prior = _gamma_prior(prior)
+        self._log_odds, self._log_prior = _gamma_prior()
         self._log_evidence = np.zeros(ODDS_RATIOS)
         self._largest_log_evidence = 0.0
         self._rho = mixture_precision(TIGHTEST_AT, alpha)
@@ -138,9 +138,9 @@ class ErrorRateTest:
         self._seen = [a + b for a, b in zip(self._seen, block, strict=True)]
 
 
-def _gamma_prior(prior: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _gamma_prior() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return log odds ratios, shape (ODDS_RATIOS,), and the logs of their prior weights."""
-    scale = math.log(prior) / 3.29  # Gamma(2, 1) has 84% of its mass below 3.29
+    scale = math.log(EXPECTED_HARM) / 3.29  # Gamma(2, 1) has 84% of its mass below 3.29
     log_odds = np.geomspace(0.15 * scale, 8.0 * scale, ODDS_RATIOS)
     log_density = np.log(log_odds) - log_odds / scale
     log_mass = log_density + np.log(log_odds)  # spacing grows with log_odds

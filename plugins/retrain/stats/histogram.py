@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 CHUNK = 8_192
 """Rows compared with all edges at a time: they stay in the cache, and no dot product starts threads."""
 
+BINS = 20
+"""Numeric bins wanted inside the reference's range."""
+
 MOST_CATEGORIES = 100
 
 
@@ -37,33 +40,31 @@ class Histogram:
     sd: float
 
     @classmethod
-    def from_values(cls, values: ArrayLike, *, bins: int = 20, categorical: bool | None = None) -> Histogram:
+    def from_values(cls, values: ArrayLike) -> Histogram:
         """Choose bins from reference values, shape (rows,), and count them.
 
-        Numeric bins hold about equally many values (quantiles; fewer bins where values repeat).
-        Categories beyond the 100 most frequent share the last bin.
+        Numbers are numeric, all else is categorical. Numeric bins hold about equally many values (quantiles;
+        fewer bins where values repeat). Categories beyond the 100 most frequent share the last bin.
 
-        :param bins: numeric bins wanted inside the reference's range.
-        :param categorical: None decides by type: numbers are numeric, all else is categorical.
-        :raises ValueError: for no values, values not one-dimensional, dates, or numeric data that is
-            not numbers.
+        :raises ValueError: for no values, values not one-dimensional, or dates.
         """
         array = np.asarray(values)
         if array.ndim != 1 or not len(array):
             raise ValueError(f"need one-dimensional, non-empty values, got shape {array.shape}")
-        if bins < 1:
-            raise ValueError(f"bins must be at least 1, got {bins!r}")
         if array.dtype.kind in "mM":
             raise ValueError("dates have no histogram: derive a number from them first")
-        if categorical if categorical is not None else array.dtype.kind not in "iuf":
+        if array.dtype.kind not in "iuf":
             names, _ = _categories(array)
             kept = tuple(name for name, _ in names.most_common(MOST_CATEGORIES))
             return cls("categorical", (), kept, (), 0, (), math.nan).count(array)
-        edges = _quantile_edges(_numbers(array), bins)
+        edges = _quantile_edges(_numbers(array))
         return cls("numeric", edges, (), (), 0, (), math.nan).count(array)
 
     def count(self, values: ArrayLike) -> Histogram:
-        """Count other values, shape (rows,), possibly none, in the same bins."""
+        """Count other values, shape (rows,), possibly none, in the same bins.
+
+        :raises ValueError: for values in numeric bins that are not numbers.
+        """
         array = np.asarray(values)
         if self.kind == "categorical":
             names, missing = _categories(array)
@@ -144,11 +145,11 @@ def _numbers(array: NDArray[Any]) -> NDArray[np.float64]:
         raise ValueError(f"numeric histogram of values that are not numbers: {error}") from error
 
 
-def _quantile_edges(numbers: NDArray[np.float64], bins: int) -> tuple[float, ...]:
+def _quantile_edges(numbers: NDArray[np.float64]) -> tuple[float, ...]:
     present = numbers[np.isfinite(numbers)]
     if not len(present):
         return (0.0,)
-    inner = np.unique(np.quantile(present, np.linspace(0.0, 1.0, bins + 1), method="inverted_cdf"))
+    inner = np.unique(np.quantile(present, np.linspace(0.0, 1.0, BINS + 1), method="inverted_cdf"))
     below = math.nextafter(float(inner[0]), -math.inf)
     return (below, *inner.tolist())
 

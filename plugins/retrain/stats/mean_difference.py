@@ -1,4 +1,4 @@
-"""Confidence sequences for the mean of a per-request loss: challenger against champion, and paired.
+"""A confidence sequence for the mean of a per-request loss, challenger against champion.
 
 `bounds=(lo, hi)`: nonasymptotic, exact at every sample size: empirical Bernstein with the
 gamma-exponential mixture (Howard et al. 2021, Theorem 4 and Proposition 9). `bounds=None`, or clusters
@@ -35,7 +35,10 @@ rows may lack the rare large ones, and the mean then looks too low. Measured on 
 alpha .05: `upper` fails in 11% of runs if given from 100 rows on, in 5% from 400 on; `lower` in 0.3%."""
 
 TIGHTEST_AT_COUNT = 300.0
+"""Where the bounds are tightest without `bounds`: effective observations, n_A n_B / (n_A + n_B)."""
+
 TIGHTEST_AT_VARIANCE = 10.0
+"""The same with `bounds`: accumulated variance of losses scaled to [0, 1]. Affects width, never validity."""
 
 
 class _Stream:
@@ -85,19 +88,56 @@ class _Stream:
         return max(self.squares, float(residuals @ residuals))
 
 
-class _Sequence:
-    """What MeanDifference and PairedMean share: checks, scaling, and the boundary."""
+class MeanDifference:
+    """Confidence sequence for mean(challenger) - mean(champion) of a per-request loss (lower is better).
 
-    def __init__(self, alpha: float, bounds: tuple[float, float] | None, tuning: float | None) -> None:
+    The arms are compared inside blocks of time with Mantel-Haenszel weights
+    (:mod:`retrain.stats.pairing`): what is bounded is the difference at equal times, averaged over the
+    canary, so neither a changing share nor losses that move over the day in both arms alike bias it.
+    Both arms are in one supermartingale: their variances add, and alpha is not split between them.
+
+    :param alpha: probability that `lower` is ever above the truth; the same for `upper`.
+    :param bounds: the least and largest possible loss (Brier: (0, 1)), or None where there is none.
+    :raises ValueError: for alpha outside (0, 0.5) or bad bounds.
+    """
+
+    def __init__(self, alpha: float, *, bounds: tuple[float, float] | None) -> None:
         self._alpha = check_alpha(alpha)
         if bounds is not None and not -math.inf < bounds[0] < bounds[1] < math.inf:
             raise ValueError(f"bounds must be finite and increasing, or None, got {bounds!r}")
         self._bounds = bounds
-        default = TIGHTEST_AT_COUNT if bounds is None else TIGHTEST_AT_VARIANCE
-        self._rho = mixture_precision(default if tuning is None else tuning, alpha)
+        self._rho = mixture_precision(TIGHTEST_AT_COUNT if bounds is None else TIGHTEST_AT_VARIANCE, alpha)
+        centre = None if bounds is None else 0.5
+        self._champion, self._challenger = _Stream(centre), _Stream(centre)
+        self._pairing = Pairing(columns=2)
         self._clustered: bool | None = None
         self._independent = 0
         self._estimate, self._reach, self._harmful = math.nan, math.inf, False
+
+    def observe(
+        self,
+        *,
+        champion: ArrayLike,
+        challenger: ArrayLike,
+        champion_clusters: ArrayLike | None = None,
+        challenger_clusters: ArrayLike | None = None,
+    ) -> None:
+        """Add one batch of losses, shapes (n,) and (m,), either of which may be empty.
+
+        :param champion_clusters: the entity of each loss, shape (n,): integers or strings. One entity's
+            losses are correlated; with clusters the variance is that of entities' sums.
+        :raises ValueError: for nan, losses outside the bounds, or clusters that do not fit.
+        """
+        a, b = self._values(champion), self._values(challenger)
+        a_buckets = self._buckets(champion_clusters, len(a))
+        b_buckets = self._buckets(challenger_clusters, len(b))
+        block = self._pairing.add(np.column_stack([a, a_buckets]), np.column_stack([b, b_buckets]))
+        if block is None:
+            return
+        weights = arm_weights(len(block[0]), len(block[1]))
+        for stream, rows, weight in zip((self._champion, self._challenger), block, weights, strict=True):
+            stream.add(rows[:, 0], weight, rows[:, 1].astype(np.int64) if self._clustered else None)
+        self._update()
 
     @property
     def difference(self) -> float:
@@ -148,117 +188,23 @@ class _Sequence:
             self._clustered = given
         return buckets
 
-    def _update(self, total: float, weight: float, streams: list[_Stream]) -> None:
-        """Set estimate and bounds from the weighted sum of differences and the streams' variance."""
+    def _update(self) -> None:
+        """Set estimate and bounds from the weighted sums of both arms and their variance."""
         span = 1.0 if self._bounds is None else self._bounds[1] - self._bounds[0]
-        self._independent = min(stream.independent for stream in streams)
-        self._estimate = span * total / weight
-        self._reach = span * self._boundary(streams, weight) / weight
+        weight = self._challenger.weight
+        self._independent = min(self._champion.independent, self._challenger.independent)
+        self._estimate = span * (self._challenger.total - self._champion.total) / weight
+        self._reach = span * self._boundary(weight) / weight
         self._harmful = self._harmful or self.lower > 0.0
 
-    def _boundary(self, streams: list[_Stream], weight: float) -> float:
+    def _boundary(self, weight: float) -> float:
         asymptotic = self._bounds is None or self._clustered
         if asymptotic and self._independent < START_AT:
             return math.inf
-        variance = sum(stream.variance for stream in streams)
+        variance = self._champion.variance + self._challenger.variance
         if self._bounds is not None:
             return gamma_exponential_mixture(variance, self._rho, self._alpha)
-        one = sum(stream.squares for stream in streams) / weight  # the variance of one observation
+        one = (self._champion.squares + self._challenger.squares) / weight  # the variance of one observation
         if one == 0.0:
             return 0.0
         return float(normal_mixture(variance, self._rho * one, self._alpha))
-
-
-class MeanDifference(_Sequence):
-    """Confidence sequence for mean(challenger) - mean(champion) of a per-request loss (lower is better).
-
-    The arms are compared inside blocks of time with Mantel-Haenszel weights
-    (:mod:`retrain.stats.pairing`): what is bounded is the difference at equal times, averaged over the
-    canary, so neither a changing share nor losses that move over the day in both arms alike bias it.
-    Both arms are in one supermartingale: their variances add, and alpha is not split between them.
-
-    :param alpha: probability that `lower` is ever above the truth; the same for `upper`.
-    :param bounds: the least and largest possible loss (Brier: (0, 1)), or None where there is none.
-    :param tuning: where the bounds are tightest: without `bounds` at this many effective observations
-        (n_A n_B / (n_A + n_B), default 300); with `bounds` at this accumulated variance of losses scaled
-        to [0, 1] (default 10). Affects width, never validity.
-    :raises ValueError: for alpha outside (0, 0.5), bad bounds or tuning.
-    """
-
-    def __init__(self, alpha: float, *, bounds: tuple[float, float] | None, tuning: float | None = None) -> None:
-        super().__init__(alpha, bounds, tuning)
-        centre = None if bounds is None else 0.5
-        self._champion, self._challenger = _Stream(centre), _Stream(centre)
-        self._pairing = Pairing(columns=2)
-        self._counts = [0, 0]
-
-    def observe(
-        self,
-        *,
-        champion: ArrayLike,
-        challenger: ArrayLike,
-        champion_clusters: ArrayLike | None = None,
-        challenger_clusters: ArrayLike | None = None,
-    ) -> None:
-        """Add one batch of losses, shapes (n,) and (m,), either of which may be empty.
-
-        :param champion_clusters: the entity of each loss, shape (n,): integers or strings. One entity's
-            losses are correlated; with clusters the variance is that of entities' sums.
-        :raises ValueError: for nan, losses outside the bounds, or clusters that do not fit.
-        """
-        a, b = self._values(champion), self._values(challenger)
-        a_buckets = self._buckets(champion_clusters, len(a))
-        b_buckets = self._buckets(challenger_clusters, len(b))
-        self._counts[0] += len(a)
-        self._counts[1] += len(b)
-        block = self._pairing.add(np.column_stack([a, a_buckets]), np.column_stack([b, b_buckets]))
-        if block is None:
-            return
-        weights = arm_weights(len(block[0]), len(block[1]))
-        for stream, rows, weight in zip((self._champion, self._challenger), block, weights, strict=True):
-            stream.add(rows[:, 0], weight, rows[:, 1].astype(np.int64) if self._clustered else None)
-        total = self._challenger.total - self._champion.total
-        self._update(total, self._challenger.weight, [self._champion, self._challenger])
-
-    @property
-    def champion_count(self) -> int:
-        """Champion losses observed."""
-        return self._counts[0]
-
-    @property
-    def challenger_count(self) -> int:
-        """Challenger losses observed."""
-        return self._counts[1]
-
-
-class PairedMean(_Sequence):
-    """Confidence sequence for the mean of paired differences, challenger's loss - champion's (shadow).
-
-    :param alpha: as in MeanDifference.
-    :param bounds: the least and largest possible *difference* (Brier: (-1, 1)), or None.
-    :param tuning: as in MeanDifference; without `bounds` a number of pairs.
-    :raises ValueError: as in MeanDifference.
-    """
-
-    def __init__(self, alpha: float, *, bounds: tuple[float, float] | None, tuning: float | None = None) -> None:
-        super().__init__(alpha, bounds, tuning)
-        self._stream = _Stream(None if bounds is None else 0.5)
-
-    def observe(self, *, differences: ArrayLike, clusters: ArrayLike | None = None) -> None:
-        """Add one batch of differences, shape (n,), and optionally each one's entity, shape (n,).
-
-        :raises ValueError: for nan, differences outside the bounds, or clusters that do not fit.
-        """
-        values = self._values(differences)
-        buckets = self._buckets(clusters, len(values))
-        if not len(values):
-            return
-        self._stream.add(values, 1.0, buckets if self._clustered else None)
-        low, high = self._bounds or (0.0, 1.0)
-        total = self._stream.total + self._stream.weight * low / (high - low)
-        self._update(total, self._stream.weight, [self._stream])
-
-    @property
-    def count(self) -> int:
-        """Pairs observed."""
-        return self._stream.count

@@ -40,14 +40,3 @@ class WeightedRocAuc:
         below = np.cumsum(negative) - 0.5 * negative
         pairs = float(positive.sum()) * float(negative.sum())
         return float(np.sum(positive * below)) / pairs if pairs > 0.0 else math.nan
-
-
-def weighted_roc_auc(labels: ArrayLike, scores: ArrayLike, weights: ArrayLike) -> float:
-    """Return the weighted AUC once; for many weightings of the same rows keep a WeightedRocAuc.
-
-    :raises ValueError: as WeightedRocAuc; for weights of another shape, negative or nan.
-    """
-    weight = np.asarray(weights, dtype=np.float64)
-    if weight.shape != np.shape(labels) or not np.all(weight >= 0.0):
-        raise ValueError("weights must have the labels' shape and be neither negative nor nan")
-    return WeightedRocAuc(labels, scores)(weight)

@@ -141,7 +141,7 @@ def test_a_failed_rehearsal_ends_the_run(world: Any, stages: Any) -> None:
 
 def test_a_fresh_champion_without_drift_ends_a_run_early(world: Any, stages: Any) -> None:
     stages("drift.drift", artifact(Drift, reference=None, champion=None, columns=(), drifted=False))
-    stages("freshness.fresh_enough", "the champion is 3 days old")
+    stages("drift.fresh_enough", "the champion is 3 days old")
     context = world.context()
     with pytest.raises(DownstreamTasksSkipped) as found:
         world.task("data.drift", snapshot="any").execute(context)

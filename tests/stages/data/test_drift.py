@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import pandas as pd
 import pytest
 
 from retrain.artifacts import Candidate, Drift, ModelRef, Ref, Snapshot
-from retrain.errors import DataError, ObjectMissing
-from retrain.ledger import Trained
+from retrain.errors import DataError, DriftError, ObjectMissing
+from retrain.ledger import StageDone, Trained
 from retrain.ledger.release import Served, promote
+from retrain.monitoring.reference import Reference
 from retrain.stages import drift as module
 from retrain.stages.drift import drift
 
@@ -139,18 +141,10 @@ def test_too_few_new_rows_are_seen_among_those_of_a_week(orders: Any) -> None:
     assert len(module._newest(spec, orders.site, snapshot, THEN)) > 500
 
 
-def test_a_short_reference_is_calibrated_on_days_and_a_very_short_one_not_at_all(orders: Any) -> None:
-    frame = orders.frame(per_day=100)
-    assert len(module._blocks(frame["at"])) == 8
-    assert len(module._blocks(frame["at"].iloc[:2000])) == 20
-    assert module._blocks(frame["at"].iloc[:300]) == []
-    assert module._threshold(orders.spec(), "psi", lambda p, q: 0.0, []) == 0.25
-
-
 def test_the_reference_is_computed_once_and_kept(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    original = module._summarised
-    monkeypatch.setattr(module, "_summarised", lambda *args: (calls.append(1), original(*args))[1])
+    original = Reference.of
+    monkeypatch.setattr(Reference, "of", lambda *args: (calls.append(1), original(*args))[1])
     first = the_drift(orders, later_rows(orders))
     again = the_drift(orders, later_rows(orders).assign(price=1.0))
     assert (len(calls), first.key != again.key) == (1, True)
@@ -187,3 +181,44 @@ def test_a_champion_whose_snapshot_is_gone(orders: Any) -> None:
     orders.site.store.delete(snapshot.data.path)
     with pytest.raises(ObjectMissing):
         drift(orders.spec(), orders.request(), snapshot, orders.site)
+
+
+DISTANCES = """
+from retrain.monitoring.distances import Distance
+
+def shares(histogram):
+    return [count / histogram.total for count in (*histogram.counts, histogram.missing)]
+
+def total_variation(reference, current):
+    return sum(abs(p - q) for p, q in zip(shares(reference), shares(current))) / 2
+
+def undecided(reference, current):
+    return float("nan")
+
+TOTAL_VARIATION = Distance(total_variation, threshold=0.2)
+UNDECIDED = Distance(undecided, threshold=0.2)
+"""
+
+
+@pytest.fixture
+def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of a third party, with two distances."""
+    (tmp_path / "acme_distances.py").write_text(DISTANCES)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "acme_distances"
+
+
+def test_anybodys_distance_is_named_by_its_import_path(orders: Any, acme: str) -> None:
+    keys = {"distance": f"{acme}:TOTAL_VARIATION", "false_alarms": 0.001}
+    same = the_drift(orders, later_rows(orders), drift=keys)
+    assert not same.drifted, same.summary
+    dearer = the_drift(orders, later_rows(orders).assign(price=lambda f: f["price"] * 3), drift=keys)
+    assert [c.column for c in dearer.columns if c.drifted] == ["price"]
+    assert {c.distance for c in dearer.columns} == {"acme_distances:TOTAL_VARIATION"}
+
+
+def test_a_distance_that_gives_no_number_fails_the_stage_instead_of_finding_no_drift(orders: Any, acme: str) -> None:
+    with pytest.raises(DriftError, match=r"'shop' of pipeline 'orders' .* 'acme_distances:UNDECIDED' returned nan"):
+        the_drift(orders, later_rows(orders), drift={"distance": f"{acme}:UNDECIDED"})
+    stages = [done.stage for _, done in orders.site.ledger("orders").of(StageDone)]
+    assert "drift" not in stages

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 
 from retrain import artifacts
-from retrain.artifacts import Drift, Ref
-from retrain.ledger import FreshEnough, StageDone, Stale
+from retrain.ledger import StageDone, Stale
 from retrain.spec import AGED
 from retrain.stages import freshness as stage
-from retrain.stages.freshness import fresh_enough, freshness
+from retrain.stages.freshness import freshness
 
 
 @pytest.fixture
@@ -22,13 +21,6 @@ def candidate(with_champion: Any) -> Any:
 
 def request_for(workshop: Any, candidate: Any, later: timedelta = timedelta(0), **keys: Any) -> Any:
     return workshop.request("run-9", candidate.data_end + later, **keys)
-
-
-def drift_of(workshop: Any, drifted: bool) -> Drift:
-    ref = Ref(kind="snapshot", key="s", pipeline=workshop.spec.name)
-    return Drift(
-        key="d", pipeline=workshop.spec.name, snapshot=ref, reference=ref, champion=1, columns=(), drifted=drifted
-    )
 
 
 def test_what_was_just_made_is_fresh(with_champion: Any, candidate: Any) -> None:
@@ -74,31 +66,3 @@ def test_stage_results_grow_old_by_the_clock_even_within_a_run(
     assert {age.subject for age in result.ages if age.stale} == set(AGED)
     patient = with_champion.write(staleness={"stages": dict.fromkeys(AGED, "9d")})
     assert freshness(patient, request, candidate, with_champion.site).fresh
-
-
-def test_a_scheduled_run_ends_early_while_the_champion_is_fresh(with_champion: Any, candidate: Any) -> None:
-    workshop, calm = with_champion, drift_of(with_champion, False)
-    scheduled = request_for(workshop, candidate, timedelta(days=7), trigger="schedule")
-    reason = fresh_enough(workshop.spec, scheduled, calm, workshop.site)
-    assert reason
-    assert "version 1, is fresh" in reason
-    fresh_enough(workshop.spec, scheduled, calm, workshop.fresh_site())
-    ((entry, _),) = workshop.site.ledger(workshop.spec.name).of(FreshEnough)
-    assert entry.body.model_dump(mode="json") == {"reason": reason, "champion": 1}
-
-
-def test_it_goes_on_for_a_reason(with_champion: Any, candidate: Any, workshop: Any) -> None:
-    champion, calm = with_champion, drift_of(with_champion, False)
-
-    def goes_on(later: int = 7, drift: Drift = calm, trigger: str = "schedule", **keys: Any) -> bool:
-        request = request_for(champion, candidate, timedelta(days=later), trigger=trigger, **keys)
-        return fresh_enough(champion.spec, request, drift, champion.site) is None
-
-    assert not goes_on()
-    assert goes_on(later=31)
-    assert goes_on(drift=drift_of(champion, True))
-    assert goes_on(trigger="manual")
-    assert goes_on(trigger="asset")
-    assert goes_on(force=True)
-    first = workshop.request(trigger="schedule")
-    assert fresh_enough(workshop.spec, first, drift_of(workshop, False), workshop.site) is None

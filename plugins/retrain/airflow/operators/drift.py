@@ -27,7 +27,7 @@ class DriftOperator(StageOperator):
         return drift(run.spec, run.request, run.read(Snapshot, self.snapshot), run.site)
 
     def decide(self, run: Run, artifact: Drift) -> None:
-        from retrain.stages.freshness import fresh_enough
+        from retrain.stages.drift import fresh_enough
 
         reason = fresh_enough(run.spec, run.request, artifact, run.site)
         if reason is not None:

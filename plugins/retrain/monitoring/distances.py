@@ -1,0 +1,78 @@
+"""The distances drift is measured by: one registry of ours, and anybody's by import path or entry point.
+
+A package brings one as an instance of :class:`Distance`, named in ``drift.distance`` by its import path, or by the
+name of an entry point in the group ``retrain.monitoring.distances``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from retrain import extensions
+
+if TYPE_CHECKING:
+    from retrain.stats.histogram import Histogram
+
+GROUP = "retrain.monitoring.distances"
+
+
+@dataclass(frozen=True)
+class Distance:
+    """How far one histogram lies from another on the same bins.
+
+    :param function: of (reference, current); 0 where they are alike, larger the farther they are apart, inf allowed.
+    :param threshold: the customary one, used where the reference is too short to learn it from.
+    :param numeric_only: it needs numbers on both sides; columns without are compared by ``jensen_shannon`` instead.
+    """
+
+    function: Callable[[Histogram, Histogram], float]
+    threshold: float
+    numeric_only: bool = False
+
+
+def named(name: str) -> Distance:
+    """The distance that a name or an import path means.
+
+    :raises UnknownKind: there is none, it cannot be imported, or it is no instance of :class:`Distance`.
+    """
+    if name in DISTANCES:
+        return DISTANCES[name]
+    found = extensions.find(GROUP, name, Distance)
+    if isinstance(found, Distance):
+        return found
+    raise extensions.UnknownKind(
+        f"'{name}' is a class, not a Distance.", do=f"name an instance: {found.__name__}(function, threshold)."
+    )
+
+
+def names() -> tuple[str, ...]:
+    """Every name known: ours first, then those of entry points."""
+    return (*DISTANCES, *(name for name in extensions.names(GROUP) if name not in DISTANCES))
+
+
+def _psi(reference: Histogram, current: Histogram) -> float:
+    from retrain.stats.drift import psi
+
+    return psi(reference, current)
+
+
+def _jensen_shannon(reference: Histogram, current: Histogram) -> float:
+    from retrain.stats.drift import jensen_shannon
+
+    return jensen_shannon(reference, current)
+
+
+def _wasserstein(reference: Histogram, current: Histogram) -> float:
+    from retrain.stats.drift import wasserstein_scaled
+
+    return wasserstein_scaled(reference, current)
+
+
+# The customary threshold of PSI is Siddiqi's (2006).
+DISTANCES = {
+    "psi": Distance(_psi, threshold=0.25),
+    "jensen_shannon": Distance(_jensen_shannon, threshold=0.1),
+    "wasserstein": Distance(_wasserstein, threshold=0.1, numeric_only=True),
+}
