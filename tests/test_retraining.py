@@ -16,10 +16,11 @@ from retrain.errors import DataError, ReleaseError, StoreError, ValidationFailed
 from retrain.ledger import Judged, Rehearsed, Trained
 from retrain.ledger.release import Release, Served
 from retrain.retraining import retrain
+from retrain.rollout.canary import Canary
 from retrain.rollout.progress import progress
+from retrain.rollout.shadow import Shadow
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages import canary, shadow
 
 ALL = "collect validate drift features train evaluate bless freshness rehearse shadow canary promote"
 
@@ -238,12 +239,12 @@ def scripted(monkeypatch: pytest.MonkeyPatch, phase: Any, *states: Any) -> None:
         return progress("canary", state, f"it is {state}")
 
     monkeypatch.setattr(phase, "begin", say)
-    monkeypatch.setattr(phase, "advance", say)
+    monkeypatch.setattr(phase, "look", say)
 
 
 def test_it_looks_until_the_release_is_decided(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted(monkeypatch, shadow, "waiting", "waiting", "done")
-    scripted(monkeypatch, canary, "waiting", "done")
+    scripted(monkeypatch, Shadow, "waiting", "waiting", "done")
+    scripted(monkeypatch, Canary, "waiting", "done")
     line.run()
     said = [(stage, state) for stage, state, _ in line.told if stage in {"shadow", "canary"}]
     assert said == [
@@ -252,9 +253,9 @@ def test_it_looks_until_the_release_is_decided(line: Line, monkeypatch: pytest.M
     ]
 
 
-@pytest.mark.parametrize("phase", [shadow, canary])
+@pytest.mark.parametrize("phase", [Shadow, Canary])
 def test_a_rollback_ends_it_without_a_promotion(line: Line, monkeypatch: pytest.MonkeyPatch, phase: Any) -> None:
-    scripted(monkeypatch, shadow, "done")
+    scripted(monkeypatch, Shadow, "done")
     scripted(monkeypatch, phase, "waiting", "rolled_back")
     outcome = line.run()
     assert outcome.report.stages["roll_back"] == "success"
@@ -263,19 +264,19 @@ def test_a_rollback_ends_it_without_a_promotion(line: Line, monkeypatch: pytest.
 
 
 def test_a_pause_ends_it_and_leaves_the_release_as_it_is(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    scripted(monkeypatch, shadow, "done")
-    scripted(monkeypatch, canary, "waiting", "paused")
+    scripted(monkeypatch, Shadow, "done")
+    scripted(monkeypatch, Canary, "waiting", "paused")
     outcome = line.run()
     assert (outcome.report.stages["promote"], outcome.report.stages["roll_back"]) == ("skipped", "skipped")
 
 
 def test_a_lost_store_is_waited_for_but_not_for_ever(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     away = StoreError("The store is away.")
-    scripted(monkeypatch, shadow, "done")
-    scripted(monkeypatch, canary, "waiting", *[away] * (retraining.LOST_LOOKS - 1), "done")
+    scripted(monkeypatch, Shadow, "done")
+    scripted(monkeypatch, Canary, "waiting", *[away] * (retraining.LOST_LOOKS - 1), "done")
     assert line.run().decision == "promoted"
-    scripted(monkeypatch, shadow, "done")
-    scripted(monkeypatch, canary, "waiting", *[away] * retraining.LOST_LOOKS)
+    scripted(monkeypatch, Shadow, "done")
+    scripted(monkeypatch, Canary, "waiting", *[away] * retraining.LOST_LOOKS)
     with pytest.raises(StoreError, match="away"):
         line.run()
 

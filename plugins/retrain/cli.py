@@ -19,6 +19,7 @@ from retrain.commands.init import init
 from retrain.commands.ledger import ledger
 from retrain.commands.output import say, show_error
 from retrain.commands.overrule import bless, veto
+from retrain.commands.reconcile import reconcile
 from retrain.commands.rollback import rollback
 from retrain.commands.run import run
 from retrain.commands.schema import schema
@@ -35,7 +36,7 @@ app = typer.Typer(
     help="One folder becomes a scheduled, self-defending retraining system on Apache Airflow.",
     epilog="Exit status: 0 done, 1 a decision against, 2 wrong use, 3 something broke.",
 )
-for command in (demo, init, check, run, status, bless, veto, rollback, ledger, serve, schema):
+for command in (demo, init, check, run, status, bless, veto, rollback, reconcile, ledger, serve, schema):
     app.command()(command)
 
 

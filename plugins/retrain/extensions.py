@@ -26,11 +26,11 @@ NOT_KINDS = frozenset({"base"})
 """Files of a kind's folder that hold what the others share; so does every file whose name begins with ``_``."""
 
 
-class UnknownKind(UsageError):
+class UnknownKind(UsageError, ValueError):
     """Nobody brings a thing of that name, or it cannot be imported, or it is not what it should be."""
 
 
-def find(folder: str, name: str, expected: type | None = None) -> Any:
+def find(folder: str, name: str, expected: type | str | None = None) -> Any:
     """The thing that a name means.
 
     :param folder: the package of its kind, e.g. ``retrain.gates``; also the name of the entry points' group.
@@ -38,10 +38,11 @@ def find(folder: str, name: str, expected: type | None = None) -> Any:
     :raises UnknownKind: there is none, it cannot be imported, or it is something else.
     """
     found = _imported(folder, name)
-    if expected is not None and not _is(found, expected):
+    kind = getattr(importlib.import_module(f"{folder}.base"), expected) if isinstance(expected, str) else expected
+    if kind is not None and not _is(found, kind):
         raise UnknownKind(
-            f"'{name}' is {_spelled(found)}, not a {expected.__name__}.",
-            do=f"name a {expected.__name__} ({expected.__module__}), or correct the import path.",
+            f"'{name}' is {_spelled(found)}, not a {kind.__name__}.",
+            do=f"name a {kind.__name__} ({kind.__module__}), or correct the import path.",
         )
     return found
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from retrain.artifacts import Artifact, Candidate, Report, Request, Value
 from retrain.errors import ReleaseError, RetrainError
 from retrain.ledger.release import Release
+from retrain.rollout.canary import Canary
+from retrain.rollout.permission import approved
+from retrain.rollout.phase import Phase
 from retrain.rollout.progress import Progress
-from retrain.rollout.trial import approved
-from retrain.rollout.watch import Watch
+from retrain.rollout.shadow import Shadow
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages import canary, shadow
 from retrain.stages.bless import bless
 from retrain.stages.collect import collect
 from retrain.stages.drift import drift, fresh_enough
@@ -116,9 +117,8 @@ def _blessed_before(run: _Run) -> Candidate:
 
 
 def _release(run: _Run, candidate: Candidate) -> None:
-    watch = Watch(run.spec, candidate, run.site)
-    for name, phase in (("shadow", shadow), ("canary", canary)):
-        progress = run.until_decided(name, phase, candidate, watch)
+    for kind in (Shadow, Canary):
+        progress = run.until_decided(kind(run.spec, run.request, candidate, run.site))
         if progress.state == "rolled_back":
             run.stage("roll_back", partial(roll_back, reason=progress.summary), candidate)
         if progress.state != "done":
@@ -130,14 +130,6 @@ def _valid(spec: Spec, request: Request, snapshot: Any, site: Site) -> Any:
     validation = validate(spec, request, snapshot, site)
     require_valid(spec, validation)
     return validation
-
-
-class _Phase(Protocol):
-    """The modules ``shadow`` and ``canary``."""
-
-    def begin(self, spec: Spec, request: Request, candidate: Candidate, site: Site) -> Progress: ...
-
-    def advance(self, spec: Spec, request: Request, candidate: Candidate, site: Site, watch: Watch) -> Progress: ...
 
 
 class _Run:
@@ -158,31 +150,32 @@ class _Run:
         self._say(name, "success", _summary(result))
         return result
 
-    def until_decided(self, name: str, phase: _Phase, candidate: Candidate, watch: Watch) -> Progress:
+    def until_decided(self, phase: Phase) -> Progress:
         """Begin a phase of the release and look at it until it is decided or paused."""
+        name = phase.name
         self._say(name, "running", "")
         try:
-            progress = phase.begin(self.spec, self.request, candidate, self.site)
+            progress = phase.begin()
             while progress.state == "waiting":
                 self._say(name, "waiting", progress.summary)
                 time.sleep(self.spec.canary.poll.total_seconds())
-                progress = self._look(phase, candidate, watch)
+                progress = self._look(phase)
         except Exception as error:
             self._say(name, "failed", str(error))
             raise
         self._say(name, "success", progress.summary)
         return progress
 
-    def _look(self, phase: _Phase, candidate: Candidate, watch: Watch) -> Progress:
+    def _look(self, phase: Phase) -> Progress:
         """Look once; while the store is away, a few times more."""
         for _ in range(LOST_LOOKS - 1):
             try:
-                return phase.advance(self.spec, self.request, candidate, self.site, watch)
+                return phase.look()
             except RetrainError as error:
                 if not error.retryable:
                     raise
                 time.sleep(self.spec.canary.poll.total_seconds())
-        return phase.advance(self.spec, self.request, candidate, self.site, watch)
+        return phase.look()
 
     def report(self) -> Report:
         """Write the report."""

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from release_world import canary, shadow
 from retrain.artifacts import now
 from retrain.errors import LogBroken, ReleaseError, StoreError, UsageError
 from retrain.ledger import Judged
 from retrain.ledger import release as machine
+from retrain.rollout import canary as canary_module
+from retrain.rollout import phase as phase_module
 from retrain.site import Site
-from retrain.stages import canary, shadow
 from retrain.stages.promote import promote
 
 NO_SHADOW = {"shadow": {"requests": 0}}
@@ -42,7 +44,8 @@ def write(world: Any, release: Any) -> None:
 
 
 def later(monkeypatch: pytest.MonkeyPatch, **delta: int) -> None:
-    monkeypatch.setattr(canary, "now", lambda: now() + timedelta(**delta))
+    for module in (canary_module, phase_module):
+        monkeypatch.setattr(module, "now", lambda: now() + timedelta(**delta))
 
 
 # -- whole releases ----------------------------------------------------------------------------------------------

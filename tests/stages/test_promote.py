@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from ledger_world import body as body_of
+from release_world import canary, shadow
 from retrain.errors import ReleaseError
 from retrain.ledger import Excluded
 from retrain.ledger import release as machine
-from retrain.stages import canary, shadow
 from retrain.stages.promote import promote
 from retrain.stages.roll_back import roll_back
 

@@ -27,7 +27,7 @@ from retrain.model.store import keep_model
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.stages.rehearse import REQUESTS, rehearse, same
-from retrain.targets import sandbox as sandboxes
+from retrain.targets import _sandbox as sandboxes
 
 pytestmark = pytest.mark.system
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from ledger_world import body as body_of
+from release_world import shadow
 from retrain.artifacts import ExpectationResult, FileRef, Ref, Validation
 from retrain.ledger import StageDone
 from retrain.ledger import release as machine
-from retrain.stages import shadow
 from retrain.stages.promote import promote
 from retrain.stages.report import report
 from retrain.stages.roll_back import roll_back

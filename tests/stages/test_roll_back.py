@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from release_world import shadow
 from retrain.errors import ReleaseError
-from retrain.stages import shadow
 from retrain.stages.promote import promote
 from retrain.stages.roll_back import roll_back
 from retrain.tracking import aliases

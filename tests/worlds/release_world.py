@@ -15,16 +15,37 @@ from retrain.artifacts import Candidate, ModelRef, Ref, Request, now
 from retrain.ledger import Judged, Ledger, Rehearsed, Trained, overrule
 from retrain.ledger.release import Release, Served, promote
 from retrain.log.parts import part_path, to_parquet
+from retrain.monitoring.live import LogWatch
+from retrain.rollout.canary import Canary
+from retrain.rollout.phase import Phase
 from retrain.rollout.progress import Progress
-from retrain.rollout.watch import Watch
+from retrain.rollout.shadow import Shadow
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages import canary, shadow
 from retrain.stages.promote import promote as promote_stage
 from retrain.tracking import aliases
 
 NAME = "flights"
+
+
+class Driver:
+    """Drives one phase of a release, each time as a process that has just started."""
+
+    def __init__(self, kind: type[Phase]) -> None:
+        self.kind = kind
+
+    def begin(self, spec: Spec, request: Request, candidate: Candidate, site: Site) -> Progress:
+        return self.kind(spec, request, candidate, site).begin()
+
+    def advance(self, spec: Spec, request: Request, candidate: Candidate, site: Site, watch: Any) -> Progress:
+        """Look once, with the eyes of ``watch``."""
+        phase = self.kind(spec, request, candidate, site)
+        phase.__dict__["watch"] = watch
+        return phase.look()
+
+
+shadow, canary = Driver(Shadow), Driver(Canary)
 
 
 def a_spec(folder: Path, *, task: str = "binary", entity: str | None = None, **canary_keys: Any) -> Spec:
@@ -122,8 +143,8 @@ class World:
         ledger.append(promote(ledger.release(), served, reason="first"), actor="test", run=f"run-{version}")
         return served
 
-    def watch(self, candidate: Candidate, site: Site | None = None) -> Watch:
-        return Watch(self.spec, candidate, site or self.site)
+    def watch(self, candidate: Candidate, site: Site | None = None) -> LogWatch:
+        return LogWatch(self.spec, candidate, site or self.site)
 
     # -- traffic -------------------------------------------------------------------------------------------------
 

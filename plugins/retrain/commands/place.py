@@ -71,16 +71,20 @@ def _begun(ledger: Ledger, site: Site) -> bool:
     return site.store.exists(ledger.path(1))
 
 
-def follow(ledger: Ledger, site: Site) -> None:
-    """Let MLflow's aliases follow a decision that is written and printed already; slow, and allowed to fail."""
+def follow(ledger: Ledger, site: Site) -> bool:
+    """Let target and aliases follow a decision that is written and printed already; slow, and allowed to fail.
+
+    :return: whether all of them follow.
+    """
     import logging
 
-    from retrain.tracking.aliases import mirror
+    from retrain.rollout.routing import reconcile
 
     logging.getLogger("retrain.tracking.aliases").addHandler(logging.NullHandler())
-    problem = mirror(ledger, site.settings)
-    if problem is not None:
+    problems = reconcile(ledger.pipeline, site)
+    for problem in problems:
         typer.echo(f"Note: {problem}", err=True)
+    return not problems
 
 
 def unknown(name: str, settings: Settings) -> UsageError:

@@ -78,6 +78,14 @@ class Release(Body):
         """Is a challenger being tried right now?"""
         return self.state in UNDER_WAY
 
+    def serves(self, version: int) -> bool:
+        """Is this version the champion?"""
+        return self.champion is not None and self.champion.version == version
+
+    def tries(self, version: int) -> bool:
+        """Is this version being tried right now?"""
+        return self.under_way and self.challenger is not None and self.challenger.version == version
+
 
 def start_shadow(
     current: Release, challenger: Served, *, shadow: float, steps: tuple[float, ...], reason: str

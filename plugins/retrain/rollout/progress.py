@@ -8,8 +8,8 @@ from pydantic import Field
 
 from retrain.artifacts import Value
 
-Phase = Literal["shadow", "canary"]
-State = Literal["waiting", "done", "rolled_back", "paused"]
+PhaseName = Literal["shadow", "canary"]
+ProgressState = Literal["waiting", "done", "rolled_back", "paused"]
 
 
 class Progress(Value):
@@ -22,14 +22,14 @@ class Progress(Value):
     :param evidence: the numbers behind it, plain JSON.
     """
 
-    phase: Phase
-    state: State
+    phase: PhaseName
+    state: ProgressState
     decided: bool
     summary: str
     evidence: dict[str, Any] = Field(default_factory=dict)
 
 
-def progress(phase: Phase, state: State, summary: str, evidence: dict[str, Any] | None = None) -> Progress:
+def progress(phase: PhaseName, state: ProgressState, summary: str, evidence: dict[str, Any] | None = None) -> Progress:
     """A progress that is decided if its state says so."""
     decided = state in {"done", "rolled_back"}
     return Progress(phase=phase, state=state, decided=decided, summary=summary, evidence=evidence or {})

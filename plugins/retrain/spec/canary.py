@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializeAsAny, field_validator
 
+from retrain import extensions
 from retrain.spec.durations import Duration
 from retrain.spec.section import Section
 
@@ -43,6 +44,12 @@ class LossMetric(Section):
 class Canary(Section):
     """The release to a growing share of live traffic."""
 
+    target: SerializeAsAny[Section] = Field(
+        "gateway",
+        validate_default=True,
+        description="Where it runs: `gateway`, or the name or import path of another kind; its settings stand beside "
+        "`kind`: {kind: …}.",
+    )
     shadow: Shadow = Field(default_factory=Shadow)
     steps: tuple[float, ...] = Field((0.1, 0.25, 0.5), description="Shares of live entities, rising.")
     step_requests: int = Field(200, ge=1, description="Challenger requests a step needs at least.")
@@ -54,6 +61,20 @@ class Canary(Section):
     latency: LatencyMetric | None = Field(default_factory=LatencyMetric)
     loss: LossMetric | None = Field(default_factory=LossMetric)
     poll: Duration = Field(timedelta(seconds=5), description="How often the log is looked at.")
+
+    @field_validator("target", mode="wrap", json_schema_input_type=str | dict[str, Any])
+    @classmethod
+    def _of_kind(cls, value: object, _: object) -> Section:
+        """The settings of a target, read by the class of its kind."""
+        if isinstance(value, Section):
+            return value
+        if isinstance(value, str):
+            value = {"kind": value}
+        if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
+            raise ValueError("the name of a target, or {kind: …} with its settings")
+        kind = extensions.find("retrain.targets", value["kind"], "Target")
+        found: Section = kind.model_validate(value)
+        return found
 
     @field_validator("steps")
     @classmethod

@@ -4,39 +4,38 @@ from __future__ import annotations
 
 from retrain.artifacts import Candidate, Request
 from retrain.errors import ReleaseError
-from retrain.ledger import Ledger
+from retrain.ledger import Ledger, Release
 from retrain.ledger import release as machine
-from retrain.ledger.release import Release
-from retrain.rollout import trial as trials
+from retrain.ledger import trial as trials
+from retrain.rollout import permission, routing
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.tracking import aliases
 
 
 def promote(spec: Spec, request: Request, candidate: Candidate, site: Site) -> Release:
     """Make the candidate the champion, once, if everything the ledger must hold for that is there.
 
     Blessed, approved where asked, fresh, rehearsed; and a passed canary, unless there was no champion to compare with
-    or the canary is skipped with a reason. Doing it again changes nothing. MLflow's aliases follow, if MLflow is up.
+    or the canary is skipped with a reason. Doing it again changes nothing.
 
     :raises ReleaseError: something is missing, or the version was rolled back meanwhile.
     """
     ledger = site.ledger(spec.name)
-    release = ledger.settle(lambda head: _promote(spec, request, candidate, ledger, head))
-    aliases.mirror(ledger, site.settings)
+    release = routing.settle(spec, site, lambda head: _promote(spec, request, candidate, ledger, head))
+    routing.apply(spec, site)
     return release
 
 
 def _promote(spec: Spec, request: Request, candidate: Candidate, ledger: Ledger, head: int) -> Release:
     version = candidate.version
     standing = ledger.release()
-    if trials.serves(standing, version):
+    if standing.serves(version):
         return standing
-    served = trials.releasable(spec, request, ledger, version)
+    served = permission.releasable(spec, request, ledger, version)
     reason = _allowed(request, ledger, version)
-    head = trials.drop_other(ledger, version, request=request, after=head)
+    head = routing.drop_other(ledger, version, request=request, after=head)
     promoted = machine.promote(ledger.release(), served, reason=reason)
-    trials.write(ledger, promoted, actor=request.actor, run=request.run, after=head)
+    ledger.append(promoted, actor=request.actor, run=request.run, after=head)
     return promoted
 
 
@@ -54,8 +53,8 @@ def _allowed(request: Request, ledger: Ledger, version: int) -> str:
     if ledger.champion() is None:
         return f"version {version} is the first champion"
     if request.skip_canary:
-        return trials.require_reason(request)
-    passed = trials.passed(ledger, trial) if trial is not None else None
+        return permission.reason_to_skip(request)
+    passed = trials.excluded(ledger, trial) if trial is not None else None
     if passed is not None:
         return f"the canary passed: {passed.reason}"
     raise _refused(version, "its canary has not passed", "run the canary to its end first, or skip it with a reason.")
@@ -63,7 +62,7 @@ def _allowed(request: Request, ledger: Ledger, version: int) -> str:
 
 def _promoted_before(ledger: Ledger, request: Request, version: int) -> bool:
     mine = (entry.body for entry in ledger.run_entries(request.run))
-    return any(isinstance(body, Release) and trials.serves(body, version) for body in mine)
+    return any(isinstance(body, Release) and body.serves(version) for body in mine)
 
 
 def _refused(version: int, why: str, do: str) -> ReleaseError:

@@ -19,7 +19,8 @@ from retrain.errors import ModelError
 from retrain.ledger import Rehearsed
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.targets.sandbox import Sandbox, sandbox
+from retrain.targets.base import Rehearsed as Rehearsing
+from retrain.targets.base import target_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -70,7 +71,7 @@ def rehearse(spec: Spec, request: Request, candidate: Candidate, site: Site) -> 
 
 def _rehearse(spec: Spec, candidate: Candidate, site: Site, key: str) -> Rehearsal:
     asked, load_seconds, mismatches = Asked(), 0.0, 0
-    with sandbox(spec, candidate, site) as gateway:
+    with target_of(spec).rehearse(candidate, spec, site) as gateway:
         rows = _holdout(candidate, site)  # while the gateway starts
         try:
             load_seconds = gateway.load()
@@ -103,7 +104,7 @@ def _holdout(candidate: Candidate, site: Site) -> DataFrame:
     return raw.iloc[::step].head(REQUESTS).reset_index(drop=True)
 
 
-def _ask(gateway: Sandbox, rows: DataFrame, asked: Asked) -> None:
+def _ask(gateway: Rehearsing, rows: DataFrame, asked: Asked) -> None:
     """Ask each row alone, then all of them together."""
     from retrain.model.model import records_of
 

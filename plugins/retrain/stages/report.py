@@ -7,9 +7,9 @@ from typing import Literal, TypeVar
 from retrain.artifacts import Report, Request, Validation, identity
 from retrain.errors import ObjectMissing
 from retrain.ledger import Answered, Body, Entry, FreshEnough, Judged, Ledger, Rehearsed, StageDone, Stale
+from retrain.ledger import trial as trials
 from retrain.ledger.release import Release
-from retrain.rollout import trial as trials
-from retrain.rollout.trial import Trial
+from retrain.ledger.trial import Trial
 from retrain.site import Site
 from retrain.spec import Spec
 
@@ -95,13 +95,13 @@ def _outcome(
 
 def _released(ledger: Ledger, entries: list[Entry], trial: Trial | None, version: int) -> tuple[Outcome, str] | None:
     mine = [entry.body for entry in entries if isinstance(entry.body, Release)]
-    promoted = [release for release in mine if trials.serves(release, version) and release.state == "promoted"]
+    promoted = [release for release in mine if release.serves(version) and release.state == "promoted"]
     if promoted:
-        if not trials.serves(ledger.release(), version):
+        if not ledger.release().serves(version):
             return "rolled back", f"version {version} was promoted and replaced since: {ledger.release().reason}"
         return "promoted", f"version {version} promoted: {promoted[-1].reason}"
     if trial is None:
-        serves = trials.serves(ledger.release(), version)
+        serves = ledger.release().serves(version)
         return ("promoted", f"version {version} is the champion already") if serves else None
     if trial.promoted:
         return "promoted", f"version {version} promoted"

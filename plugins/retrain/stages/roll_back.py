@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from retrain.artifacts import Candidate, Request
-from retrain.ledger import Ledger
+from retrain.ledger import Ledger, Release
 from retrain.ledger import release as machine
-from retrain.ledger.release import Release
-from retrain.rollout import trial as trials
+from retrain.ledger import trial as trials
+from retrain.rollout import routing
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.tracking import aliases
 
 
 def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str) -> Release:
     """Drop the challenger; the champion answers everything. Where that has happened already, nothing is written."""
     ledger = site.ledger(spec.name)
-    release = ledger.settle(lambda head: _roll_back(request, candidate, ledger, reason, head))
-    aliases.mirror(ledger, site.settings)
+    release = routing.settle(spec, site, lambda head: _roll_back(request, candidate, ledger, reason, head))
+    routing.apply(spec, site)
     return release
 
 
@@ -25,5 +24,5 @@ def _roll_back(request: Request, candidate: Candidate, ledger: Ledger, reason: s
     if trial is None or trial.ending is not None:
         return ledger.release()
     dropped = machine.roll_back(trial.current.release, reason=reason)
-    trials.write(ledger, dropped, actor=request.actor, run=request.run, after=head)
+    ledger.append(dropped, actor=request.actor, run=request.run, after=head)
     return dropped

@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped,
 from retrain.artifacts import Drift, Freshness, Ref, Rehearsal, Snapshot, Validation, Verdict
 from retrain.errors import ReleaseError, StoreError, UsageError, ValidationFailed
 from retrain.ledger.release import Release
+from retrain.rollout.canary import Canary
 from retrain.rollout.progress import progress
 
 SNAPSHOT = Ref(kind="snapshot", key="s", pipeline="visits")
@@ -173,8 +174,25 @@ def test_a_version_that_is_unknown_or_vetoed_is_not_released_again(world: Any, v
 # -- shadow and canary -----------------------------------------------------------------------------------------
 
 
-def test_a_canary_that_is_decided_at_once_never_defers(world: Any, stages: Any) -> None:
-    stages("canary.begin", progress("canary", "done", "no champion"))
+@pytest.fixture
+def looking(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Replaces what a phase does: ``looking(Canary, "begin", progress)``."""
+
+    def replace(phase: Any, what: str, answer: Any) -> list[Any]:
+        calls: list[Any] = []
+
+        def look(self: Any) -> Any:
+            calls.append(self)
+            return answer
+
+        monkeypatch.setattr(phase, what, look)
+        return calls
+
+    return replace
+
+
+def test_a_canary_that_is_decided_at_once_never_defers(world: Any, looking: Any) -> None:
+    looking(Canary, "begin", progress("canary", "done", "no champion"))
     context = world.context()
     with pytest.raises(DownstreamTasksSkipped) as found:
         world.task("release.canary", candidate=world.candidate().ref().model_dump()).execute(context)
@@ -182,9 +200,9 @@ def test_a_canary_that_is_decided_at_once_never_defers(world: Any, stages: Any) 
     assert context["ti"].pushed["return_value"]["state"] == "done"
 
 
-def test_a_canary_looks_once_and_then_waits_in_the_triggerer(world: Any, stages: Any) -> None:
-    stages("canary.begin", progress("canary", "waiting", "step 1"))
-    looks = stages("canary.advance", progress("canary", "waiting", "no traffic yet"))
+def test_a_canary_looks_once_and_then_waits_in_the_triggerer(world: Any, looking: Any) -> None:
+    looking(Canary, "begin", progress("canary", "waiting", "step 1"))
+    looks = looking(Canary, "look", progress("canary", "waiting", "no traffic yet"))
     candidate = world.candidate()
     context = world.context()
     with pytest.raises(TaskDeferred) as found:
@@ -195,10 +213,10 @@ def test_a_canary_looks_once_and_then_waits_in_the_triggerer(world: Any, stages:
     assert context["ti"].note == "no traffic yet"
 
 
-def test_a_canary_may_wait_in_its_worker_instead(world: Any, stages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    stages("canary.begin", progress("canary", "waiting", "step 1"))
+def test_a_canary_may_wait_in_its_worker_instead(world: Any, looking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    looking(Canary, "begin", progress("canary", "waiting", "step 1"))
     answers = iter(["waiting", "waiting", "rolled_back"])
-    monkeypatch.setattr("retrain.stages.canary.advance", lambda *_: progress("canary", next(answers), "looked"))
+    monkeypatch.setattr(Canary, "look", lambda _: progress("canary", next(answers), "looked"))
     monkeypatch.setattr("time.sleep", lambda _: None)
     task = world.task("release.canary", candidate=world.candidate().ref().model_dump())
     task.deferrable = False

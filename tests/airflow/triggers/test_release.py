@@ -14,8 +14,10 @@ from retrain.airflow.triggers import release as module
 from retrain.airflow.triggers.release import ReleaseTrigger
 from retrain.artifacts import Candidate, Ref, Request
 from retrain.errors import LedgerBroken, StoreError
+from retrain.rollout.phase import Phase
 from retrain.rollout.progress import progress
 from retrain.site import Site
+from retrain.spec import Spec
 
 VISITS = Path(__file__).parents[2] / "system" / "pipelines" / "visits"
 
@@ -25,7 +27,7 @@ def trigger(site: Site, monkeypatch: pytest.MonkeyPatch) -> ReleaseTrigger:
     monkeypatch.setattr(Site, "read", lambda self, kind, ref: Candidate.model_construct(version=2))
     return ReleaseTrigger(
         phase="canary",
-        folder=str(VISITS),
+        pipeline=Spec.load(VISITS).model_dump(mode="json", by_alias=True),
         request=Request(data_end=datetime(2024, 4, 1, tzinfo=UTC), run="r", actor="a").model_dump(mode="json"),
         candidate=Ref(kind="candidate", key="k", pipeline="visits").model_dump(),
         settings={name: str(value) for name, value in site.settings.model_dump().items()},
@@ -37,14 +39,14 @@ def watching(monkeypatch: pytest.MonkeyPatch, *answers: Any) -> list[Any]:
     """Looks that answer, or raise, one after another."""
     given, looks = list(answers), []
 
-    def look(*inputs: Any) -> Any:
-        looks.append(inputs)
+    def look(phase: Any) -> Any:
+        looks.append(phase)
         answer = given.pop(0) if len(given) > 1 else given[0]
         if isinstance(answer, Exception):
             raise answer
         return progress("canary", answer, f"is {answer}")
 
-    monkeypatch.setattr(module, "look", look)
+    monkeypatch.setattr(Phase, "look", look)
     return looks
 
 
@@ -70,7 +72,7 @@ def test_it_looks_until_something_is_decided(
     (event,) = events(trigger)
     assert event["state"] == state
     assert len(looks) == 3
-    assert len({id(inputs[-1]) for inputs in looks}) == 1, "the fold over the log is kept from look to look"
+    assert len({id(phase) for phase in looks}) == 1, "the fold over the log is kept from look to look"
 
 
 def test_a_lost_store_is_waited_for(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,6 +102,6 @@ def test_it_never_blocks_the_event_loop(trigger: ReleaseTrigger, monkeypatch: py
         threads.add(threading.get_ident())
         return progress("canary", "done", "x")
 
-    monkeypatch.setattr(module, "look", look)
+    monkeypatch.setattr(Phase, "look", look)
     events(trigger)
     assert threading.get_ident() not in threads

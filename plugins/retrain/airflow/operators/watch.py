@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from retrain.airflow.operators.base import Run
 from retrain.airflow.operators.release import ReleaseOperator, candidate_of
-from retrain.airflow.triggers.release import Phase, ReleaseTrigger, begin, look
-from retrain.artifacts import Candidate
+from retrain.airflow.triggers.release import ReleaseTrigger, phase_of
 from retrain.errors import GatewayError
 
 if TYPE_CHECKING:
-    from retrain.rollout.progress import Progress
+    from retrain.rollout.phase import Phase
+    from retrain.rollout.progress import PhaseName, Progress
 
 
 class WatchOperator(ReleaseOperator):
@@ -26,7 +26,7 @@ class WatchOperator(ReleaseOperator):
     :param deferrable: wait in the triggerer; otherwise in the worker.
     """
 
-    phase: Phase
+    phase: PhaseName
 
     def __init__(self, *, deferrable: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -36,9 +36,10 @@ class WatchOperator(ReleaseOperator):
         with self.errors(context):
             run = self.open(context)
             candidate = candidate_of(run, self.candidate)
-            progress = begin(self.phase, run.spec, run.request, candidate, run.site)
+            phase = phase_of(self.phase, run.spec, run.request, candidate, run.site)
+            progress = phase.begin()
             if not progress.decided:
-                progress = self._wait(run, candidate)
+                progress = self._wait(run, phase)
             self.conclude(run, progress)
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> None:
@@ -60,27 +61,14 @@ class WatchOperator(ReleaseOperator):
         """Leave out the tasks this progress rules out."""
         raise NotImplementedError
 
-    def _wait(self, run: Run, candidate: Candidate) -> Progress:
+    def _wait(self, run: Run, phase: Phase) -> Progress:
         """Look once; wait in the triggerer, or here, until something is decided."""
-        from retrain.rollout.watch import Watch
-
-        watch = Watch(run.spec, candidate, run.site)
-        poll = run.spec.canary.poll.total_seconds()
         while True:
-            progress = look(self.phase, run.spec, run.request, candidate, run.site, watch)
+            progress = phase.look()
             if progress.decided:
                 return progress
             self.show(run.context, progress.summary)
             if self.deferrable:
-                self.defer(
-                    trigger=ReleaseTrigger(
-                        phase=self.phase,
-                        folder=self.folder,
-                        request=run.request.model_dump(mode="json"),
-                        candidate=candidate.ref().model_dump(),
-                        settings={name: str(value) for name, value in run.site.settings.model_dump().items()},
-                        poll=poll,
-                    ),
-                    method_name="execute_complete",
-                )
-            time.sleep(poll)
+                trigger = ReleaseTrigger.of(self.phase, run.spec, run.request, phase.candidate, run.site)
+                self.defer(trigger=trigger, method_name="execute_complete")
+            time.sleep(run.spec.canary.poll.total_seconds())

@@ -1,13 +1,19 @@
-"""Waits for a release to be decided, in the triggerer: the loop around one look at the prediction log."""
+"""Waits for a release to be decided, in the triggerer: the loop around one look at the evidence.
+
+What travels is what is to be done, never where the worker found it: the pipeline as it was described when the task
+began, and the store. A folder of the worker (a Dag bundle's, say) need not be there on the triggerer.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from retrain.airflow.hooks.site import configured
 from retrain.artifacts import Candidate, Ref, Request
 from retrain.errors import RetrainError
 from retrain.settings import Settings
@@ -15,31 +21,23 @@ from retrain.site import Site
 from retrain.spec import Spec
 
 if TYPE_CHECKING:
-    from retrain.rollout.progress import Progress
-    from retrain.rollout.watch import Watch
+    from retrain.rollout.phase import Phase
+    from retrain.rollout.progress import PhaseName
 
-Phase = Literal["shadow", "canary"]
 TROUBLES = 60
+SHARED = ("store", "mlflow_tracking_uri", "gateway_url")
+"""The settings that mean the same on every machine; the others are the triggerer's own."""
 
 
-def begin(phase: Phase, spec: Spec, request: Request, candidate: Candidate, site: Site) -> Progress:
-    """Begin a phase, or find it begun: safe to call again, by anybody."""
-    return _stage(phase).begin(spec, request, candidate, site)  # type: ignore[no-any-return]
+def phase_of(name: PhaseName, spec: Spec, request: Request, candidate: Candidate, site: Site) -> Phase:
+    """A phase of a release, by its name."""
+    if name == "shadow":
+        from retrain.rollout.shadow import Shadow
 
+        return Shadow(spec, request, candidate, site)
+    from retrain.rollout.canary import Canary
 
-def look(phase: Phase, spec: Spec, request: Request, candidate: Candidate, site: Site, watch: Watch) -> Progress:
-    """Look once at what the log says, decide, and write the decision down."""
-    return _stage(phase).advance(spec, request, candidate, site, watch)  # type: ignore[no-any-return]
-
-
-def _stage(phase: Phase) -> Any:
-    if phase == "shadow":
-        from retrain.stages import shadow
-
-        return shadow
-    from retrain.stages import canary
-
-    return canary
+    return Canary(spec, request, candidate, site)
 
 
 class ReleaseTrigger(BaseTrigger):
@@ -49,7 +47,7 @@ class ReleaseTrigger(BaseTrigger):
     that takes over.
 
     :param phase: which part of the release.
-    :param folder: the pipeline's folder.
+    :param pipeline: what ``pipeline.yaml`` says, as JSON.
     :param request: the run's request, as JSON.
     :param candidate: the reference of the challenger.
     :param settings: where store and MLflow are.
@@ -59,22 +57,34 @@ class ReleaseTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        phase: Phase,
-        folder: str,
+        phase: PhaseName,
+        pipeline: Mapping[str, Any],
         request: Mapping[str, Any],
         candidate: Mapping[str, Any],
         settings: Mapping[str, str],
         poll: float,
     ) -> None:
         super().__init__()
-        self.phase, self.folder, self.poll = phase, folder, poll
+        self.phase, self.pipeline, self.poll = phase, dict(pipeline), poll
         self.request, self.candidate, self.settings = dict(request), dict(candidate), dict(settings)
+
+    @classmethod
+    def of(cls, phase: PhaseName, spec: Spec, request: Request, candidate: Candidate, site: Site) -> ReleaseTrigger:
+        """The trigger that goes on where a task stops."""
+        return cls(
+            phase=phase,
+            pipeline=spec.model_dump(mode="json", by_alias=True),
+            request=request.model_dump(mode="json"),
+            candidate=candidate.ref().model_dump(),
+            settings={name: str(getattr(site.settings, name)) for name in SHARED},
+            poll=spec.canary.poll.total_seconds(),
+        )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """All it needs to be made again in another triggerer."""
         return "retrain.airflow.triggers.release.ReleaseTrigger", {
             "phase": self.phase,
-            "folder": self.folder,
+            "pipeline": self.pipeline,
             "request": self.request,
             "candidate": self.candidate,
             "settings": self.settings,
@@ -83,13 +93,13 @@ class ReleaseTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, wait, look again. A lost store is waited for; anything else that goes wrong is told the task."""
-        release: _Release | None = None
+        phase: Phase | None = None
         troubles = 0
         while True:
             try:
-                if release is None:
-                    release = await asyncio.to_thread(_Release, self)
-                progress = await asyncio.to_thread(release.look)
+                if phase is None:
+                    phase = await asyncio.to_thread(self.open)
+                progress = await asyncio.to_thread(phase.look)
                 troubles = 0
             except RetrainError as error:
                 troubles += 1
@@ -104,19 +114,9 @@ class ReleaseTrigger(BaseTrigger):
                     return
             await asyncio.sleep(self.poll)
 
-
-class _Release:
-    """What a trigger holds between two looks."""
-
-    def __init__(self, trigger: ReleaseTrigger) -> None:
-        from retrain.rollout.watch import Watch
-
-        self.phase = trigger.phase
-        self.spec = Spec.load(trigger.folder)
-        self.request = Request.model_validate(trigger.request)
-        self.site = Site(Settings.model_validate(trigger.settings))
-        self.candidate = self.site.read(Candidate, Ref.model_validate(trigger.candidate))
-        self.watch = Watch(self.spec, self.candidate, self.site)
-
-    def look(self) -> Progress:
-        return look(self.phase, self.spec, self.request, self.candidate, self.site, self.watch)
+    def open(self) -> Phase:
+        """What is looked at."""
+        spec = Spec.model_validate({**self.pipeline, "folder": Path(self.pipeline["name"])})
+        site = Site(Settings.load(further={**configured(), **self.settings}))
+        candidate = site.read(Candidate, Ref.model_validate(self.candidate))
+        return phase_of(self.phase, spec, Request.model_validate(self.request), candidate, site)

@@ -27,10 +27,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from retrain.artifacts import Candidate, FeatureSet
 from retrain.errors import ReleaseError
+from retrain.ledger.trial import Trial, find
 from retrain.log.parts import LogReader
 from retrain.metrics.label_loss import losses
-from retrain.rollout.evidence import Evidence, Metric
-from retrain.rollout.trial import Trial, find
+from retrain.monitoring.evidence import Comparison, LiveEvidence
 from retrain.site import Site
 from retrain.spec import Spec
 
@@ -57,7 +57,7 @@ T = TypeVar("T")
 KEPT = ("at", "id", "release", "arm", "entity", "failed", "latency_ms")
 
 
-class Watch:
+class LogWatch:
     """Reads the prediction log for one challenger's newest trial.
 
     It costs nothing until the first look, keeps no state that the log does not hold, and may be thrown away and made
@@ -74,9 +74,9 @@ class Watch:
         self.site = site
         self._reader: LogReader | None = None
         self._begun = 0
-        self._last: tuple[object, Evidence] | None = None
+        self._last: tuple[object, LiveEvidence] | None = None
 
-    def shadow(self) -> Evidence:
+    def shadow(self) -> LiveEvidence:
         """Look at the log; what the shadow answers say.
 
         :raises ReleaseError: the version has no trial.
@@ -84,11 +84,11 @@ class Watch:
         """
         return self._seen(self._shadow)
 
-    def canary(self) -> Evidence:
+    def canary(self) -> LiveEvidence:
         """Look at the log; what the live requests of both arms say. Raises as :meth:`shadow` does."""
         return self._seen(self._canary)
 
-    def _seen(self, fold: Callable[[Trial], Evidence]) -> Evidence:
+    def _seen(self, fold: Callable[[Trial], LiveEvidence]) -> LiveEvidence:
         """Look, and fold the rows anew if there is anything new."""
         trial = self._look()
         state = (fold, trial.current.entry.number, len(self._rows), len(self._labels), sum(self._asked.values()))
@@ -96,11 +96,11 @@ class Watch:
             self._last = (state, fold(trial))
         return self._last[1]
 
-    def _shadow(self, trial: Trial) -> Evidence:
+    def _shadow(self, trial: Trial) -> LiveEvidence:
         rows = self._phase(trial.numbers("shadowing"), "shadow")
         return self._evidence(rows, 0, [self._errors(trial, rows, required=False)])
 
-    def _canary(self, trial: Trial) -> Evidence:
+    def _canary(self, trial: Trial) -> LiveEvidence:
         rows = self._phase(trial.numbers("ramping"), "challenger")
         metrics = [self._errors(trial, rows, required=True)]
         labelled = rows[:0]
@@ -215,7 +215,7 @@ class Watch:
         """The same test twice: to show harm, and to exclude it."""
         return make(self.harm_alpha), make(self.spec.canary.alpha)
 
-    def _errors(self, trial: Trial, rows: pd.DataFrame, *, required: bool) -> Metric:
+    def _errors(self, trial: Trial, rows: pd.DataFrame, *, required: bool) -> Comparison:
         from retrain.stats.error_rate import ErrorRateTest
 
         harm, exclude = self._both(ErrorRateTest)
@@ -238,7 +238,7 @@ class Watch:
             f"errors: challenger {int(failed[tried].sum()):,} of {int(tried.sum()):,}, "
             f"champion {int(failed[~tried].sum()):,} of {int((~tried).sum()):,}"
         )
-        return Metric(
+        return Comparison(
             name="errors",
             worse=harm.harmful,
             within=within,
@@ -252,7 +252,7 @@ class Watch:
             summary=f"{said} ({_judged(harm.harmful, within, f'at most {exclude.upper:+.2%}; ', f'{margin:.2%}')})",
         )
 
-    def _latency(self, rows: pd.DataFrame) -> Metric:
+    def _latency(self, rows: pd.DataFrame) -> Comparison:
         import numpy as np
 
         from retrain.stats.latency import QuantileRatio
@@ -272,7 +272,7 @@ class Watch:
             for test in (harm, exclude):
                 test.observe(champion=values[~mine], challenger=values[mine])
         allowed = f"{wanted.ratio:g} times + {wanted.floor:g} ms"
-        return Metric(
+        return Comparison(
             name="latency",
             worse=harm.harmful,
             within=exclude.acceptable,
@@ -286,7 +286,7 @@ class Watch:
             f"({_judged(harm.harmful, exclude.acceptable, '', allowed)})",
         )
 
-    def _loss(self, rows: pd.DataFrame) -> Metric:
+    def _loss(self, rows: pd.DataFrame) -> Comparison:
         from retrain.stats.mean_difference import MeanDifference
 
         wanted = self.spec.canary.loss
@@ -306,7 +306,7 @@ class Watch:
                 )
         within = exclude.upper < wanted.margin
         bound = f"at most {exclude.upper:+.4f}; " if math.isfinite(exclude.upper) else "not enough labels; "
-        return Metric(
+        return Comparison(
             name="loss",
             worse=harm.harmful,
             within=within,
@@ -331,9 +331,9 @@ class Watch:
         whose = rows["entity"].where(rows["entity"].notna(), rows["id"])
         return np.array([zlib.crc32(str(one).encode()) for one in whose], dtype=np.int64)
 
-    def _evidence(self, rows: pd.DataFrame, labels: int, metrics: list[Metric]) -> Evidence:
+    def _evidence(self, rows: pd.DataFrame, labels: int, metrics: list[Comparison]) -> LiveEvidence:
         tried = int(rows["tried"].sum())
-        return Evidence(
+        return LiveEvidence(
             champion=len(rows) - tried, challenger=tried, asked=dict(self._asked), labels=labels, metrics=tuple(metrics)
         )
 

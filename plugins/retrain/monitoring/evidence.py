@@ -5,8 +5,8 @@ from __future__ import annotations
 from retrain.artifacts import Value
 
 
-class Metric(Value):
-    """One metric's evidence.
+class Comparison(Value):
+    """One metric of both arms.
 
     :param worse: the challenger was shown to be worse than the champion, at some look.
     :param within: it is shown to be within the margin, now.
@@ -33,7 +33,7 @@ class Metric(Value):
         return self.worse and not self.within
 
 
-class Evidence(Value):
+class LiveEvidence(Value):
     """What was seen of a challenger so far.
 
     :param champion, challenger: answered or failed requests of each arm in this phase.
@@ -45,7 +45,7 @@ class Evidence(Value):
     challenger: int
     asked: dict[int, int]
     labels: int
-    metrics: tuple[Metric, ...]
+    metrics: tuple[Comparison, ...]
 
     @property
     def harm(self) -> str | None:

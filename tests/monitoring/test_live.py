@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from retrain.ledger import release as machine
 from retrain.ledger.release import Served
 from retrain.metrics.label_loss import losses, spell
-from retrain.rollout import watch as watching
-from retrain.rollout.watch import blocks
+from retrain.monitoring import live as watching
+from retrain.monitoring.live import blocks
 
 FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

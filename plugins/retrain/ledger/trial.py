@@ -1,0 +1,103 @@
+"""A challenger's trial, from its first release entry to its end, as the ledger tells it.
+
+Shadow and canary keep nothing in memory that matters: whoever drives a release (a task, its retry, another
+scheduler, the command line) reads the trial from the ledger, decides, and writes the next entry with the number
+after the one it read. Whoever loses that race reads again and decides again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from retrain.artifacts import Request
+from retrain.ledger.entries import Entry, Excluded
+from retrain.ledger.ledger import Ledger
+from retrain.ledger.release import Release, State
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A release and the ledger entry that holds it."""
+
+    entry: Entry
+    release: Release
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One version's newest trial.
+
+    :param version: the challenger.
+    :param decisions: every routing decision that had it as challenger, oldest first; never empty.
+    :param ending: the decision that ended the trial; None while it is under way.
+    """
+
+    version: int
+    decisions: tuple[Decision, ...]
+    ending: Decision | None
+
+    @property
+    def begun(self) -> Decision:
+        """Its first decision."""
+        return self.decisions[0]
+
+    @property
+    def current(self) -> Decision:
+        """Its newest decision that is not its end."""
+        return self.decisions[-1]
+
+    @property
+    def promoted(self) -> bool:
+        """Did it end with the challenger as champion?"""
+        return self.ending is not None and self.ending.release.serves(self.version)
+
+    def numbers(self, state: State) -> list[int]:
+        """The ledger numbers of its decisions in one state; the prediction log names them."""
+        return [decision.entry.number for decision in self.decisions if decision.release.state == state]
+
+    def since(self, state: State) -> datetime:
+        """Since when it has been in ``state`` without a break. A pause that a human ended starts patience anew."""
+        since = self.current.entry.at
+        for decision in reversed(self.decisions):
+            if decision.release.state != state:
+                break
+            since = decision.entry.at
+        return since
+
+
+def find(ledger: Ledger, version: int) -> Trial | None:
+    """The newest trial of a version, or None if it was never tried."""
+    decisions: list[Decision] = []
+    ending: Decision | None = None
+    for entry, release in ledger.of(Release):
+        decision = Decision(entry, release)
+        if release.tries(version) and _same_trial(decision, decisions):
+            decisions.append(decision)
+        elif decisions:
+            break
+        else:
+            ending = decision
+    return Trial(version, tuple(reversed(decisions)), ending) if decisions else None
+
+
+def of_run(ledger: Ledger, request: Request, version: int) -> Trial | None:
+    """The trial that this run began, joined, or slept through; None if the run must begin one.
+
+    A trial that ended before the run's first entry is an older run's: this run may try the version again.
+    """
+    trial = find(ledger, version)
+    if trial is None or trial.ending is None or trial.begun.entry.run == request.run:
+        return trial
+    mine = ledger.run_entries(request.run)
+    return trial if mine and mine[0].number < trial.ending.entry.number else None
+
+
+def excluded(ledger: Ledger, trial: Trial) -> Excluded | None:
+    """What says that this trial's canary allows a promotion."""
+    since = (body for entry, body in ledger.of(Excluded) if entry.number > trial.begun.entry.number)
+    return next((body for body in since if body.version == trial.version), None)
+
+
+def _same_trial(decision: Decision, decisions: list[Decision]) -> bool:
+    return not decisions or decision.release.started == decisions[-1].release.started

@@ -1,0 +1,74 @@
+"""Routing decisions: written into the ledger, which is the truth; then everything else is brought to agree with it.
+
+This is the one place where a target and MLflow's aliases hear of a decision. A target that does not follow is an
+error worth another try, because requests go where it sends them; MLflow only mirrors, and a release never waits for
+it. Whatever was missed (killed in between, a target that was away) the next call brings about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from retrain.artifacts import Request
+from retrain.errors import RetrainError, SpecError
+from retrain.ledger import Ledger
+from retrain.ledger import release as machine
+from retrain.site import Site
+from retrain.spec import Spec
+from retrain.targets.base import target_of
+from retrain.tracking import aliases
+
+T = TypeVar("T")
+
+
+def settle(spec: Spec, site: Site, decide: Callable[[int], T]) -> T:
+    """Decide on the ledger as it stands, write, and let target and aliases follow what was written.
+
+    :param decide: is given the ledger's head, and writes nothing but the entries after it.
+    :raises RetrainError: the target cannot be reached; what was decided stands, and the next try applies it.
+    """
+    ledger = site.ledger(spec.name)
+    before = ledger.release_number()
+    settled = ledger.settle(decide)
+    if ledger.release_number() != before:
+        apply(spec, site)
+        aliases.mirror(ledger, site.settings)
+    return settled
+
+
+def apply(spec: Spec, site: Site) -> None:
+    """Bring the target to agree with the ledger; nothing happens where it does.
+
+    :raises RetrainError: it cannot be reached, or refuses.
+    """
+    target_of(spec).apply(site.ledger(spec.name).release(), spec, site)
+
+
+def reconcile(pipeline: str, site: Site) -> tuple[str, ...]:
+    """Bring target and aliases to agree with the ledger, each as far as it can be.
+
+    Works without a readable ``pipeline.yaml``: gateways follow the ledger by themselves.
+
+    :return: what does not follow yet, and why; empty if all do.
+    """
+    problems: list[str] = []
+    try:
+        apply(Spec.load(site.settings.pipelines / pipeline), site)
+    except SpecError as error:
+        problems.append(
+            f"The target was not told, because pipeline.yaml cannot be read (gateways need not be): {error}"
+        )
+    except RetrainError as error:
+        problems.append(str(error))
+    mirrored = aliases.mirror(site.ledger(pipeline), site.settings)
+    return (*problems, *([mirrored] if mirrored is not None else []))
+
+
+def drop_other(ledger: Ledger, version: int, *, request: Request, after: int) -> int:
+    """Roll back a challenger that is not this version, as superseded. Returns the ledger's head."""
+    release = ledger.release()
+    if not release.under_way or release.tries(version):
+        return after
+    dropped = machine.roll_back(release, reason=f"superseded by version {version}")
+    return ledger.append(dropped, actor=request.actor, run=request.run, after=after).number

@@ -1,0 +1,31 @@
+"""The gateway: any number of processes of ours that follow the ledger by themselves and write the prediction log."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from retrain.artifacts import Candidate
+from retrain.ledger.release import Release
+from retrain.site import Site
+from retrain.targets.base import Rehearsed, Target, Watch
+
+if TYPE_CHECKING:
+    from retrain.spec import Spec
+
+
+class Gateway(Target):
+    """Served by ``retrain serve``."""
+
+    def apply(self, release: Release, spec: Spec, site: Site) -> None:
+        """Gateways read the ledger themselves, within a second."""
+
+    def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> AbstractContextManager[Rehearsed]:
+        from retrain.targets._sandbox import sandbox
+
+        return sandbox(spec, candidate, site)
+
+    def watch(self, candidate: Candidate, spec: Spec, site: Site) -> Watch:
+        from retrain.monitoring.live import LogWatch
+
+        return LogWatch(spec, candidate, site)
