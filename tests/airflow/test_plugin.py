@@ -167,7 +167,7 @@ def test_every_route_asks_who_you_are_and_whether_you_may(server: FastAPI, verdi
     from retrain.airflow.ui.app import app
 
     routes = [route for route in app.routes if hasattr(route, "methods")]
-    assert len(routes) == 2
+    assert len(routes) == 3
     for route in routes:
         assert route.methods <= {"GET", "HEAD"}
         path = "/retrain" + route.path.format(dag_id="visits", run_id=RUN, task_id=TASK)
@@ -180,7 +180,7 @@ def test_every_route_asks_who_you_are_and_whether_you_may(server: FastAPI, verdi
         assert client(server, role="admin").get(path).status_code == 404
 
 
-@pytest.mark.parametrize("page", ["", "/ledger"])
+@pytest.mark.parametrize("page", ["", "/ledger", "/status"])
 def test_pages_show_the_evidence_and_nothing_a_model_or_a_user_wrote_is_run(
     server: FastAPI, verdict: Verdict, page: str
 ) -> None:

@@ -26,6 +26,7 @@ from retrain.artifacts import KINDS, Ref
 from retrain.errors import RetrainError
 from retrain.ledger import Entry
 from retrain.site import Site
+from retrain.status import status
 
 TASK = "/dags/{dag_id}/runs/{run_id}/tasks/{task_id}"
 Id = Annotated[str, Path(max_length=250)]
@@ -74,6 +75,17 @@ def ledger_page(dag_id: Id, run_id: Id, task_id: Id, session: SessionDep) -> HTM
     return _answer(evidence.ledger_page(pipeline, entries, _run(pipeline, dag_id, run_id), nav))
 
 
+@app.get(f"{TASK}/status", dependencies=[may_read])
+def status_page(dag_id: Id, run_id: Id, task_id: Id, session: SessionDep) -> HTMLResponse:
+    """How the pipeline a task belongs to stands now."""
+    nav = _nav(dag_id, run_id, task_id)
+    pipeline = str(_handed_on(session, dag_id, run_id, task_id).get("pipeline", dag_id))
+    try:
+        return _answer(evidence.status_page(status(pipeline, SiteHook().get_conn()), nav))
+    except RetrainError as error:
+        return _answer(evidence.empty_page("This cannot be shown now", str(error), nav), 503)
+
+
 def _handed_on(session: Any, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
     """A task's return value, if it is one of ours; empty otherwise."""
     row = session.scalar(
@@ -104,6 +116,7 @@ def _nav(dag_id: str, run_id: str, task_id: str) -> str:
         f"{dag_id} · {task_id}": f"{base}/dags/{dag}/runs/{run}/tasks/{task}",
         "evidence": ours,
         "ledger": f"{ours}/ledger",
+        "status": f"{ours}/status",
     }
     return f"<nav>{' · '.join(link(text, href) for text, href in places.items())}</nav>"
 

@@ -10,6 +10,7 @@ from typing import Any
 from retrain.airflow.ui.page import facts, heading, page, paragraph, source, spoken, table
 from retrain.artifacts import Artifact, FileRef, Ref
 from retrain.ledger import Entry
+from retrain.status import PipelineStatus
 
 SHOWN_ENTRIES = 300
 HIDDEN = frozenset({"markdown", "key", "pipeline", "headline"})
@@ -70,6 +71,20 @@ def ledger_page(pipeline: str, entries: Sequence[Entry], run: str, nav: str) -> 
         heading(f"Ledger of {pipeline}", 1),
         paragraph(f"{len(entries)} entries, newest first; those of this run are shaded.{left}", "dim"),
         table([{**_line(entry), "run": entry.run} for entry in newest], mine=mine),
+    )
+
+
+def status_page(status: PipelineStatus, nav: str) -> str:
+    """How a pipeline stands: who serves since when, is it well, what waits for whom, what comes next."""
+    title = f"Status of {status.pipeline}"
+    values = status.model_dump(mode="json")
+    return page(
+        title,
+        nav,
+        heading(title, 1),
+        paragraph("; ".join((status.health.level, *status.health.reasons)), "summary"),
+        *sections(values),
+        source(json.dumps(values, indent=1, ensure_ascii=False)),
     )
 
 
