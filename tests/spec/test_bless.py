@@ -71,6 +71,18 @@ def test_somebody_elses_gate_has_its_settings_under_its_classs_name(tmp_path: Pa
     assert bless.model_dump()["equal_rates"] == {"column": "sex", "margin": 0.1}
 
 
+def test_a_gate_of_an_entry_point_has_its_settings_under_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "acme_gates-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-gates\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[retrain.gates]\nequal-odds = acme:EqualRates\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    bless = Spec.load(written(tmp_path, {"gates": ["equal-odds"], "equal_odds": {"column": "sex"}})).bless
+    assert bless.asked == {"equal_odds": acme.EqualRates(column="sex")}
+
+
 def test_settings_survive_being_written_down_and_read_back(tmp_path: Path) -> None:
     spec = Spec.load(written(tmp_path, FAIR))
     assert Bless.model_validate(spec.bless.model_dump()) == spec.bless
