@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from retrain.spec import Spec
+from retrain.spec import Section, Spec
 from retrain.spec.durations import spell
 from retrain.spec.yamlfile import models_in
 
@@ -44,9 +44,12 @@ def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
             continue
         key = field.alias or name
         found = next(models_in(field.annotation), None)
-        if found is not None:
+        if found is not None and issubclass(found, Section):
+            found = found.model_for({})
+        if found is not None and found.model_fields:
             inner.append((f"{path}.{key}".lstrip("."), found))
-        meaning = field.description or (f"see below; {(found.__doc__ or '').strip()}" if found else "")
+        said = (found.__doc__ or "").strip() if found else ""
+        meaning = field.description or (f"see below; {said}" if found and found.model_fields else said)
         yield f"| `{key}` | {_default(field)} | {meaning.replace('|', '&#124;')} |"
     yield ""
     for below, found in inner:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrain.errors import RetrainError, SpecError
+from retrain.errors import RetrainError, SpecError, UsageError
 from retrain.settings import Settings
 from retrain.spec import FILE, CandidateSpec, Spec
 
@@ -119,8 +119,23 @@ def _needed(spec: Spec) -> set[str]:
     """Every column that the spec names."""
     source = spec.source
     label = source.label_columns - ({source.label} if source.label_expression else set())
-    named = {source.timestamp, *source.row_key, *source.inputs, *label, *spec.bless.slices.columns, *spec.drift.columns}
+    named = {source.timestamp, *source.row_key, *source.inputs, *label, *_judged(spec), *spec.drift.columns}
     return named | ({source.entity} if source.entity else set())
+
+
+def _judged(spec: Spec) -> set[str]:
+    """Every column that a gate reads."""
+    needed: set[str] = set()
+    for name, gate in spec.bless.asked.items():
+        try:
+            needed |= set(gate.needs())
+        except Exception as error:  # whatever a gate of the user's may raise
+            raise UsageError(
+                f"The gate '{name}' does not say which columns it reads: {type(error).__name__}: {error}.",
+                where=f"{spec.folder / FILE}, key `bless.gates`",
+                do="mend its method `needs`, or leave the gate out.",
+            ) from error
+    return needed
 
 
 def _near(column: str, columns: list[str]) -> str:

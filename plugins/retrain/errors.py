@@ -119,6 +119,10 @@ class TrainingError(RetrainError):
     """No usable model came of the training."""
 
 
+class MetricError(RetrainError):
+    """A metric's own code failed."""
+
+
 class ModelError(RetrainError):
     """A model cannot be loaded or asked."""
 

@@ -5,7 +5,7 @@ the gateway's options) in one of three ways, looked for in this order:
 
 1. an import path, ``package.module:Name`` or ``package.module.Name``;
 2. one of ours: the file ``<name>.py`` in the folder of that kind, which defines ``Name`` (``open_inference`` →
-   ``OpenInference``);
+   ``OpenInference``), or, of a kind that has one, the entry of its registry;
 3. the name of an entry point in the group of that folder, e.g. ``retrain.gates``.
 
 A name of ours cannot be taken by an entry point: what ``change`` means does not depend on what else is installed.
@@ -17,6 +17,8 @@ import difflib
 import importlib
 import importlib.util
 import pkgutil
+from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -27,37 +29,50 @@ NOT_KINDS = frozenset({"base"})
 
 
 class UnknownKind(UsageError, ValueError):
-    """Nobody brings a thing of that name, or it cannot be imported, or it is not what it should be."""
+    """Nobody brings a thing of that name, or it cannot be imported, or it is not what it should be.
+
+    A ``ValueError`` too, so that a validator of ``pipeline.yaml`` may let it pass: the mistake is then located.
+    """
 
 
-def find(folder: str, name: str, expected: type | str | None = None) -> Any:
+def find(
+    folder: str, name: str, expected: type | str | None = None, *, registry: Mapping[str, Any] | None = None
+) -> Any:
     """The thing that a name means.
 
     :param folder: the package of its kind, e.g. ``retrain.gates``; also the name of the entry points' group.
-    :param expected: what it has to be a subclass of (a class) or an instance of (anything else).
+    :param expected: the class it has to be a subclass of or, if there is a registry, an instance of; a name means the
+        class of that name in the folder's ``base.py``.
+    :param registry: name → one of ours, of a kind whose things are small instances that stand in one file.
     :raises UnknownKind: there is none, it cannot be imported, or it is something else.
     """
-    found = _imported(folder, name)
-    kind = getattr(importlib.import_module(f"{folder}.base"), expected) if isinstance(expected, str) else expected
-    if kind is not None and not _is(found, kind):
+    found = _imported(folder, name, registry)
+    kind = _attribute(f"{folder}.base", expected, expected) if isinstance(expected, str) else expected
+    if kind is None:
+        return found
+    fits = _is_subclass(found, kind) if registry is None else isinstance(found, kind)
+    if not fits:
+        wanted = f"{'a subclass' if registry is None else 'an instance'} of {kind.__name__}"
         raise UnknownKind(
-            f"'{name}' is {_spelled(found)}, not a {kind.__name__}.",
-            do=f"name a {kind.__name__} ({kind.__module__}), or correct the import path.",
+            f"'{name}' is {_spelled(found)}, not {wanted}.",
+            do=f"name {wanted} ({kind.__module__}), or correct the import path.",
         )
     return found
 
 
-def names(folder: str) -> tuple[str, ...]:
+def names(folder: str, registry: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """Every name known in a folder: ours first, then those of entry points."""
-    ours = _ours(folder)
+    ours = _ours(folder) if registry is None else tuple(registry)
     return (*ours, *sorted({point.name for point in metadata.entry_points(group=folder)} - set(ours)))
 
 
-def _imported(folder: str, name: str) -> Any:
+def _imported(folder: str, name: str, registry: Mapping[str, Any] | None) -> Any:
     if ":" in name or "." in name:
         module, _, attribute = name.partition(":") if ":" in name else name.rpartition(".")
         return _attribute(module, attribute, name)
-    if name.isidentifier() and name in _ours(folder):
+    if registry is not None and name in registry:
+        return registry[name]
+    if registry is None and name.isidentifier() and name in _ours(folder):
         return _attribute(f"{folder}.{name}", "".join(part.title() for part in name.split("_")), name)
     points = tuple(metadata.entry_points(group=folder, name=name))
     if len(points) > 1:
@@ -65,7 +80,7 @@ def _imported(folder: str, name: str) -> Any:
         raise UnknownKind(f"Several packages bring a '{name}': {packages}.", do="name the one you mean by import path.")
     if points:
         return _attribute(points[0].module, points[0].attr, name)
-    known = names(folder)
+    known = names(folder, registry)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean `{near[0]}`? " if near else ""
     raise UnknownKind(
@@ -74,6 +89,7 @@ def _imported(folder: str, name: str) -> Any:
     )
 
 
+@cache
 def _ours(folder: str) -> tuple[str, ...]:
     """The names of the files in a folder of ours, without importing them."""
     spec = importlib.util.find_spec(folder)
@@ -92,9 +108,9 @@ def _attribute(module: str, attribute: str, name: str) -> Any:
         ) from error
 
 
-def _is(found: Any, expected: type) -> bool:
-    return issubclass(found, expected) if isinstance(found, type) else isinstance(found, expected)
+def _is_subclass(found: Any, expected: type) -> bool:
+    return isinstance(found, type) and issubclass(found, expected)
 
 
 def _spelled(found: Any) -> str:
-    return f"the class {found.__qualname__}" if isinstance(found, type) else f"a {type(found).__name__}"
+    return f"the class {found.__qualname__}" if isinstance(found, type) else f"of type {type(found).__name__}"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from retrain.artifacts import Candidate, FileRef, ModelRef, Ref, Score, Scorecard, SliceScore
-from retrain.spec import Bless
+from retrain.artifacts import Candidate, FileRef, GateResult, ModelRef, Ref, Score, Scorecard, SliceScore
+from retrain.gates.base import Evidence, Gate
 
 REF = Ref(kind="any", key="k", pipeline="p")
 
@@ -110,10 +110,13 @@ def make_candidate() -> Callable[..., Candidate]:
 
 
 @pytest.fixture
-def rules() -> Callable[..., Bless]:
-    """Makes the bless section with the deciding metric filled in, as the bless stage does."""
+def judged() -> Callable[..., GateResult]:
+    """What a gate says of a scorecard."""
 
-    def make(metric: str = "brier", **keys: Any) -> Bless:
-        return Bless.model_validate({"metric": metric, **keys})
+    def judge(gate: Gate, card: Scorecard, trained: Candidate | None = None, metric: str = "brier") -> GateResult:
+        def unread() -> Any:
+            raise AssertionError("none of our gates reads rows")
 
-    return make
+        return gate.judge(Evidence(card, trained or candidate(), "binary", metric, 0.95, unread, unread))
+
+    return judge

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from retrain.gates.baseline import baseline
+from retrain.gates.baseline import Baseline
 
 
 @pytest.mark.parametrize(
@@ -18,18 +18,18 @@ from retrain.gates.baseline import baseline
     ],
 )
 def test_every_baseline_must_be_shown_to_be_worse(
-    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any,
+    make_scorecard: Any, make_score: Any, judged: Any,
     majority: Any, one_feature: Any, outcome: str, named: tuple[str, ...],
 ) -> None:  # fmt: skip
     against = {"majority": make_score(majority), "one_feature": make_score(one_feature)}
-    result = baseline(make_scorecard(baselines=against, champion=None), make_candidate(), rules())
+    result = judged(Baseline(), make_scorecard(baselines=against, champion=None))
     assert result.outcome == outcome
     assert {name for name in ("majority", "one-feature") if name in result.reason} == set(named)
 
 
-def test_it_fails_closed(make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any) -> None:
-    assert baseline(make_scorecard(), make_candidate(), rules()).outcome == "failed"
+def test_it_fails_closed(make_scorecard: Any, make_score: Any, judged: Any) -> None:
+    assert judged(Baseline(), make_scorecard()).outcome == "failed"
     lost = make_scorecard(baselines={"majority": make_score(champion=None, challenger=0.1)})
-    result = baseline(lost, make_candidate(), rules())
+    result = judged(Baseline(), lost)
     assert result.outcome == "failed"
     assert "majority" in result.reason

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from retrain.gates.change import change
+from retrain.gates.change import Change
 
 
 @pytest.mark.parametrize(
@@ -21,38 +21,34 @@ from retrain.gates.change import change
 )
 @pytest.mark.parametrize("metric", ["brier", "roc_auc"])
 def test_harm_must_be_excluded_whichever_way_the_metric_points(
-    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any, metric: str, harm: Any, outcome: str
+    make_scorecard: Any, make_score: Any, judged: Any, metric: str, harm: Any, outcome: str
 ) -> None:
     card = make_scorecard(make_score(harm, metric=metric, champion=0.7 if metric == "roc_auc" else 0.2))
-    result = change(card, make_candidate(), rules(metric, change={"absolute": 0.005}))
+    result = judged(Change(absolute=0.005), card, metric=metric)
     assert result.outcome == outcome
     assert metric in result.reason
     assert result.evidence["harm"] == pytest.approx(harm[0])
 
 
-def test_both_margins_must_hold(make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any) -> None:
+def test_both_margins_must_hold(make_scorecard: Any, make_score: Any, judged: Any) -> None:
     card = make_scorecard(make_score((0.0, -0.008, 0.008), champion=0.2))
     wide = {"absolute": 0.01, "relative": 0.05}
-    assert change(card, make_candidate(), rules(change=wide)).outcome == "passed"
-    assert change(card, make_candidate(), rules(change={**wide, "relative": 0.02})).outcome == "undecided"
-    assert change(card, make_candidate(), rules(change={**wide, "absolute": 0.001})).outcome == "undecided"
+    assert judged(Change(**wide), card).outcome == "passed"
+    assert judged(Change(**{**wide, "relative": 0.02}), card).outcome == "undecided"
+    assert judged(Change(**{**wide, "absolute": 0.001}), card).outcome == "undecided"
 
 
-def test_without_a_champion_it_is_not_applied(
-    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any
-) -> None:
-    result = change(make_scorecard(make_score(None, champion=None), champion=None), make_candidate(), rules())
+def test_without_a_champion_it_is_not_applied(make_scorecard: Any, make_score: Any, judged: Any) -> None:
+    result = judged(Change.default(), make_scorecard(make_score(None, champion=None), champion=None))
     assert result.outcome == "not applied"
     assert "no champion" in result.reason
 
 
 @pytest.mark.parametrize("lost", ["challenger", "champion", "difference", "difference_lower", "difference_upper"])
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
-def test_it_fails_closed(
-    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any, lost: str, value: float | None
-) -> None:
-    assert change(make_scorecard(make_score(**{lost: value})), make_candidate(), rules()).outcome == "failed"
-    assert change(make_scorecard(), make_candidate(), rules()).outcome == "failed"
+def test_it_fails_closed(make_scorecard: Any, make_score: Any, judged: Any, lost: str, value: float | None) -> None:
+    assert judged(Change.default(), make_scorecard(make_score(**{lost: value}))).outcome == "failed"
+    assert judged(Change.default(), make_scorecard()).outcome == "failed"
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -60,8 +56,7 @@ def test_it_fails_closed(
 def test_more_harm_never_helps(
     make_scorecard: Any,
     make_score: Any,
-    make_candidate: Any,
-    rules: Any,
+    judged: Any,
     point: float,
     below: float,
     above: float,
@@ -69,8 +64,8 @@ def test_more_harm_never_helps(
 ) -> None:
     rank = {"passed": 0, "undecided": 1, "failed": 2}
 
-    def judged(shift: float) -> int:
+    def ranked(shift: float) -> int:
         harm = (point + shift, point - below + shift, point + above + shift)
-        return rank[change(make_scorecard(make_score(harm)), make_candidate(), rules()).outcome]
+        return rank[judged(Change.default(), make_scorecard(make_score(harm))).outcome]
 
-    assert judged(more) >= judged(0.0)
+    assert ranked(more) >= ranked(0.0)

@@ -2,14 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from retrain.gates.slices import slices
+from retrain.gates.slices import Slices
 
-SLICES = {"slices": {"columns": ["carrier"], "margin": 0.02}}
+SLICES = Slices(columns=("carrier",), margin=0.02)
 
 
-def test_a_slice_that_is_shown_to_be_worse_is_named(
-    make_scorecard: Any, make_slice: Any, make_candidate: Any, rules: Any
-) -> None:
+def test_a_slice_that_is_shown_to_be_worse_is_named(make_scorecard: Any, make_slice: Any, judged: Any) -> None:
     card = make_scorecard(
         slices=(
             make_slice("AA", (0.0, -0.01, 0.01)),
@@ -18,7 +16,7 @@ def test_a_slice_that_is_shown_to_be_worse_is_named(
         ),
         left_out=("carrier=HA (12 rows)",),
     )
-    result = slices(card, make_candidate(), rules(**SLICES))
+    result = judged(SLICES, card)
     assert result.outcome == "failed"
     assert "worse on 1 of 3 slices: carrier=UA" in result.reason
     assert "carrier=HA (12 rows)" in result.reason
@@ -27,27 +25,25 @@ def test_a_slice_that_is_shown_to_be_worse_is_named(
 
 
 def test_slices_that_hold_pass_and_small_ones_are_still_named(
-    make_scorecard: Any, make_slice: Any, make_candidate: Any, rules: Any
+    make_scorecard: Any, make_slice: Any, judged: Any
 ) -> None:
     card = make_scorecard(slices=(make_slice("AA", (0.0, -0.01, 0.01)),), left_out=("carrier=HA (12 rows)",))
-    result = slices(card, make_candidate(), rules(**SLICES))
+    result = judged(SLICES, card)
     assert result.outcome == "passed"
     assert "carrier=HA (12 rows)" in result.reason
 
 
-def test_a_slice_without_its_score_fails(make_scorecard: Any, make_slice: Any, make_candidate: Any, rules: Any) -> None:
+def test_a_slice_without_its_score_fails(make_scorecard: Any, make_slice: Any, judged: Any) -> None:
     for lost in ("challenger", "champion", "difference_lower"):
         card = make_scorecard(slices=(make_slice("AA", (0.0, -0.01, 0.01), **{lost: None}),))
-        result = slices(card, make_candidate(), rules(**SLICES))
+        result = judged(SLICES, card)
         assert result.outcome == "failed"
         assert "carrier=AA" in result.reason
 
 
-def test_when_it_is_not_applied_it_says_why(
-    make_scorecard: Any, make_slice: Any, make_candidate: Any, rules: Any
-) -> None:
+def test_when_it_is_not_applied_it_says_why(make_scorecard: Any, make_slice: Any, judged: Any) -> None:
     def said(**card: Any) -> str:
-        result = slices(make_scorecard(**card), make_candidate(), rules(**(SLICES if card else {})))
+        result = judged(SLICES if card else Slices(), make_scorecard(**card))
         assert result.outcome == "not applied"
         return result.reason
 

@@ -5,22 +5,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrain.gates.stability import stability
+from retrain.gates.stability import Stability
 from retrain.modelling.finiteness import finite
 
 
-def test_everything_finite_passes(make_scorecard: Any, make_candidate: Any, rules: Any) -> None:
-    assert stability(make_scorecard(), make_candidate(), rules()).outcome == "passed"
+def test_everything_finite_passes(make_scorecard: Any, judged: Any) -> None:
+    assert judged(Stability(), make_scorecard()).outcome == "passed"
 
 
-def test_what_is_not_finite_is_named(make_scorecard: Any, make_candidate: Any, rules: Any) -> None:
-    weights = stability(make_scorecard(), make_candidate(finite=False), rules())
+def test_what_is_not_finite_is_named(make_scorecard: Any, make_candidate: Any, judged: Any) -> None:
+    weights = judged(Stability(), make_scorecard(), make_candidate(finite=False))
     assert weights.outcome == "failed"
     assert "weights" in weights.reason
-    feature = stability(make_scorecard(finite=False, unstable=("feature speed",)), make_candidate(), rules())
+    feature = judged(Stability(), make_scorecard(finite=False, unstable=("feature speed",)))
     assert feature.outcome == "failed"
     assert "feature speed" in feature.reason
-    assert stability(make_scorecard(finite=False), make_candidate(), rules()).outcome == "failed"
+    assert judged(Stability(), make_scorecard(finite=False)).outcome == "failed"
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from retrain.gates.suspicious import suspicious
+from retrain.gates.suspicious import Suspicious
 
 
 @pytest.mark.parametrize(
@@ -20,28 +20,28 @@ from retrain.gates.suspicious import suspicious
     ],
 )
 def test_an_improvement_beyond_belief_fails(
-    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any, harm: Any, limits: Any, outcome: str
+    make_scorecard: Any, make_score: Any, judged: Any, harm: Any, limits: Any, outcome: str
 ) -> None:
-    result = suspicious(make_scorecard(make_score(harm)), make_candidate(), rules(suspicious=limits))
+    result = judged(Suspicious(**limits), make_scorecard(make_score(harm)))
     assert result.outcome == outcome
     assert ("suspiciously better" in result.reason) == (outcome == "failed")
 
 
 def test_where_more_is_better_the_share_is_of_what_is_missing_to_one(
-    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any
+    make_scorecard: Any, make_score: Any, judged: Any
 ) -> None:
-    def judged(gain: float) -> str:
+    def outcome(gain: float) -> str:
         card = make_scorecard(make_score((-gain, -gain - 0.01, -gain + 0.01), metric="roc_auc", champion=0.75))
-        return suspicious(card, make_candidate(), rules("roc_auc")).outcome
+        return judged(Suspicious(), card, metric="roc_auc").outcome
 
-    assert judged(0.05) == "passed"
-    assert judged(0.15) == "failed"  # 30 % of 0.25 is 0.075
+    assert outcome(0.05) == "passed"
+    assert outcome(0.15) == "failed"  # 30 % of 0.25 is 0.075
 
 
 def test_without_a_champion_it_is_not_applied_and_without_numbers_it_fails(
-    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any
+    make_scorecard: Any, make_score: Any, judged: Any
 ) -> None:
-    assert suspicious(make_scorecard(make_score(), champion=None), make_candidate(), rules()).outcome == "not applied"
-    assert suspicious(make_scorecard(), make_candidate(), rules()).outcome == "failed"
+    assert judged(Suspicious(), make_scorecard(make_score(), champion=None)).outcome == "not applied"
+    assert judged(Suspicious(), make_scorecard()).outcome == "failed"
     nan = make_scorecard(make_score(difference_upper=float("nan")))
-    assert suspicious(nan, make_candidate(), rules()).outcome == "failed"
+    assert judged(Suspicious(), nan).outcome == "failed"

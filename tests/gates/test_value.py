@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from retrain.gates.value import value
+from retrain.gates.value import Value
 
 
 @pytest.mark.parametrize(
@@ -22,18 +22,19 @@ from retrain.gates.value import value
     ],
 )
 def test_the_bound_decides_not_the_point(
-    make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any, limits: Any, outcome: str
+    make_scorecard: Any, make_score: Any, judged: Any, limits: Any, outcome: str
 ) -> None:
-    result = value(make_scorecard(make_score()), make_candidate(), rules(**limits))
+    result = judged(Value(**limits), make_scorecard(make_score()))
     assert result.outcome == outcome
     for limit in limits.values():
         assert f"{limit:g}" in result.reason
 
 
-def test_it_fails_closed(make_scorecard: Any, make_score: Any, make_candidate: Any, rules: Any) -> None:
+def test_it_fails_closed(make_scorecard: Any, make_score: Any, judged: Any) -> None:
     for card in (
         make_scorecard(),
         make_scorecard(make_score(challenger=None, challenger_lower=None, challenger_upper=None)),
         make_scorecard(make_score(challenger_upper=None)),
+        make_scorecard(make_score(challenger_upper=float("nan"))),
     ):
-        assert value(card, make_candidate(), rules(upper=0.9)).outcome == "failed"
+        assert judged(Value(upper=0.9), card).outcome == "failed"

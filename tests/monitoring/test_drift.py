@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from retrain.errors import DriftError
-from retrain.monitoring.distances import DISTANCES, Distance
+from retrain.metrics.distances import DISTANCES, Distance
 from retrain.monitoring.drift import LARGEST, Comparison, compare
 from retrain.monitoring.reference import Reference
 from retrain.spec import Spec

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from retrain.ledger import release as machine
 from retrain.ledger.release import Served
-from retrain.metrics.label_loss import losses, spell
+from retrain.metrics.classes import spell
+from retrain.metrics.label_loss import losses
 from retrain.monitoring import live as watching
 from retrain.monitoring.live import blocks
 

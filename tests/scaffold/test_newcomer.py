@@ -53,7 +53,7 @@ def test_from_an_odd_csv_to_a_served_model(
     assert (status, run["decision"]) == (0, "promoted"), run
     status, state = typed("status", "power")
     assert state["champion"]["version"] == 1
-    assert state["state"] == "promoted"
+    assert state["state"] == "serving"
     status, again = typed("run", "power")
     assert status in {0, 1}, again
     assert again["data_end"] == run["data_end"], "the same files are the same retraining"

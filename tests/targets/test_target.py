@@ -184,7 +184,7 @@ def test_a_target_of_ones_own_is_named_by_import_path_with_its_settings_beside(t
         ("canary: {target: gatway}\n", "canary.target", "no 'gatway' among targets"),
         ("canary: {target: 7}\n", "canary.target", "the name of a target"),
         ("canary: {target: {kind: nowhere.at:All}}\n", "canary.target", "cannot be imported"),
-        ("canary: {target: {kind: json:JSONDecoder}}\n", "canary.target", "not a Target"),
+        ("canary: {target: {kind: json:JSONDecoder}}\n", "canary.target", "not a subclass of Target"),
         ("canary: {target: {kind: gateway, colour: red}}\n", "canary.target.colour", "Unknown key"),
     ],
 )

@@ -180,10 +180,10 @@ def describe(spec: Spec) -> str:
 
 | | |
 |---|---|
-| Predicts | `{source.label}` ({spec.task}), judged by {spec.metric} |
+| Predicts | `{source.label}` ({spec.task}), judged by {spec.metric.name} |
 | Data | {", ".join(f"`{file}`" for file in source.files)}, the last {spell(source.window)} |
 | Held out | the newest {spell(spec.train.holdout)} |
-| Blessed | at {bless.confidence:.0%} confidence; {approval_} |
+| Blessed | by {", ".join(bless.asked)} at {bless.confidence:.0%} confidence; {approval_} |
 | Released | shadow, then {steps}; at most {spell(canary.patience)}, error budget {canary.alpha:g} |
 | Retrained | {spec.schedule or "not by the clock"}{"".join(f", on `{uri}`" for uri in spec.assets)} |
 

@@ -50,7 +50,7 @@ def prove_row_wise(
 
     inputs = {str(name): str(dtype) for name, dtype in rows.raw.dtypes.items()}
     model = Model(
-        Card(spec.task, spec.feature_function, inputs, tuple(trained.columns), (), spec.metric), None, function
+        Card(spec.task, spec.feature_function, inputs, tuple(trained.columns), (), spec.metric.name), None, function
     )
 
     def compare(which: NDArray[np.int64], raw: DataFrame, how: str) -> None:

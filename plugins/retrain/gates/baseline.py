@@ -2,35 +2,39 @@
 
 from __future__ import annotations
 
-from retrain.artifacts import Candidate, GateResult, Score, Scorecard
-from retrain.gates.harm import Harm, missing
-from retrain.spec import Bless
+from retrain.artifacts import GateResult, Score
+from retrain.gates.base import Evidence, Gate
+from retrain.metrics.harm import Harm, missing
 
 WORTH = 0.01
 """An improvement that cannot be shown and is surely smaller than this share of the loss is none."""
 
 
-def baseline(scorecard: Scorecard, candidate: Candidate, bless: Bless) -> GateResult:
-    """Passes if every baseline is shown to be worse.
+class Baseline(Gate):
+    """A model must be shown to be better than the majority class (or the mean) and than one feature alone."""
 
-    The burden of proof is the model's: it fails, and no further evidence is waited for, where it is measured to be no
-    better, or shown to be at best better by less than :data:`WORTH` of the baseline's loss.
-    """
-    if not scorecard.baselines:
-        return GateResult(gate="baseline", outcome="failed", reason="no baseline was scored")
-    said = {name: _against(name, score) for name, score in scorecard.baselines.items()}
-    for outcome in ("failed", "undecided"):
-        reasons = [reason for found, reason in said.values() if found == outcome]
-        if reasons:
-            break
-    else:
-        outcome, reasons = "passed", [reason for _, reason in said.values()]
-    return GateResult(
-        gate="baseline",
-        outcome=outcome,
-        reason="; ".join(reasons),
-        evidence={name: score.model_dump(mode="json") for name, score in scorecard.baselines.items()},
-    )
+    def judge(self, evidence: Evidence) -> GateResult:
+        """Passes if every baseline is shown to be worse.
+
+        The burden of proof is the model's: it fails, and no further evidence is waited for, where it is measured to be
+        no better, or shown to be at best better by less than :data:`WORTH` of the baseline's loss.
+        """
+        scorecard = evidence.scorecard
+        if not scorecard.baselines:
+            return GateResult(gate="baseline", outcome="failed", reason="no baseline was scored")
+        said = {name: _against(name, score) for name, score in scorecard.baselines.items()}
+        for outcome in ("failed", "undecided"):
+            reasons = [reason for found, reason in said.values() if found == outcome]
+            if reasons:
+                break
+        else:
+            outcome, reasons = "passed", [reason for _, reason in said.values()]
+        return GateResult(
+            gate="baseline",
+            outcome=outcome,
+            reason="; ".join(reasons),
+            evidence={name: score.model_dump(mode="json") for name, score in scorecard.baselines.items()},
+        )
 
 
 def _against(name: str, score: Score) -> tuple[str, str]:

@@ -2,40 +2,53 @@
 
 from __future__ import annotations
 
-from retrain.artifacts import Candidate, GateResult, Scorecard
-from retrain.gates.harm import Harm, missing
-from retrain.spec import Bless
+from typing import Literal, Self
+
+from pydantic import Field
+
+from retrain.artifacts import GateResult
+from retrain.gates.base import Evidence, Gate
+from retrain.metrics.harm import Harm, missing
 
 
-def change(scorecard: Scorecard, candidate: Candidate, bless: Bless) -> GateResult:
-    """Both ``bless.change`` bounds must hold where both are given, so the smaller one is the margin."""
-    if scorecard.champion is None:
-        return GateResult(gate="change", outcome="not applied", reason="there is no champion to compare with")
-    metric = str(bless.metric)
-    score = scorecard.score(metric)
-    harm = None if score is None else Harm.of(score)
-    if score is None or harm is None:
-        return GateResult(gate="change", outcome="failed", reason=missing(score, metric))
-    margin = bless.change.absolute
-    if bless.change.relative is not None:
-        margin = min(margin, bless.change.relative * abs(score.champion or 0.0))
-    evidence = {
-        "metric": metric,
-        "challenger": score.challenger,
-        "champion": score.champion,
-        **harm.evidence(),
-        "margin": margin,
-    }
-    compared = f"{metric} {score.challenger:.4f} against the champion's {score.champion:.4f}"
+class Change(Gate):
+    """How much worse than the champion a challenger may be; both bounds must hold where both are given."""
+
+    absolute: float = Field(ge=0, description="In units of the metric; 0.005 where `change` is not given.")
+    relative: float | None = Field(None, ge=0, description="As a share of the champion's score.")
+
+    @classmethod
+    def default(cls) -> Self:
+        """Half a point of the metric."""
+        return cls(absolute=0.005)
+
+    def judge(self, evidence: Evidence) -> GateResult:
+        """The smaller bound is the margin, so that both hold."""
+        if evidence.scorecard.champion is None:
+            return GateResult(gate="change", outcome="not applied", reason="there is no champion to compare with")
+        metric, score = evidence.metric, evidence.score
+        harm = None if score is None else Harm.of(score)
+        if score is None or harm is None:
+            return GateResult(gate="change", outcome="failed", reason=missing(score, metric))
+        margin = self.absolute
+        if self.relative is not None:
+            margin = min(margin, self.relative * abs(score.champion or 0.0))
+        outcome, shown = _shown(harm, margin)
+        numbers = {"metric": metric, "challenger": score.challenger, "champion": score.champion, **harm.evidence()}
+        return GateResult(
+            gate="change",
+            outcome=outcome,
+            reason=f"{metric} {score.challenger:.4f} against the champion's {score.champion:.4f}: {shown}",
+            evidence={**numbers, "margin": margin},
+        )
+
+
+def _shown(harm: Harm, margin: float) -> tuple[Literal["passed", "failed", "undecided"], str]:
+    """What the bounds come to."""
     if harm.most <= margin:
         shown = f"at least {-harm.most:.4f} better" if harm.most <= 0 else f"at most {harm.most:.4f} worse"
-        reason = f"{compared}: shown to be {shown}, margin {margin:.4g}"
-        return GateResult(gate="change", outcome="passed", reason=reason, evidence=evidence)
+        return "passed", f"shown to be {shown}, margin {margin:.4g}"
     if harm.least > margin:
-        reason = f"{compared}: shown to be at least {harm.least:.4f} worse, margin {margin:.4g}"
-        return GateResult(gate="change", outcome="failed", reason=reason, evidence=evidence)
-    reason = (
-        f"{compared}: between {harm.least:+.4f} and {harm.most:+.4f} worse, margin {margin:.4g}; "
-        "neither harm nor its absence is shown"
-    )
-    return GateResult(gate="change", outcome="undecided", reason=reason, evidence=evidence)
+        return "failed", f"shown to be at least {harm.least:.4f} worse, margin {margin:.4g}"
+    between = f"between {harm.least:+.4f} and {harm.most:+.4f} worse, margin {margin:.4g}"
+    return "undecided", f"{between}; neither harm nor its absence is shown"

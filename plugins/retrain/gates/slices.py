@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
-from retrain.artifacts import Candidate, GateResult, Scorecard, SliceScore
-from retrain.gates.harm import Harm, missing
-from retrain.spec import Bless
+from pydantic import Field
+
+from retrain.artifacts import GateResult, SliceScore
+from retrain.gates.base import Evidence, Gate
+from retrain.metrics.harm import Harm, missing
 
 
-def slices(scorecard: Scorecard, candidate: Candidate, bless: Bless) -> GateResult:
-    """Fails if harm beyond ``bless.slices.margin`` is shown on a slice, or a slice lacks its score.
+class Slices(Gate):
+    """Groups of rows on which the challenger must hold its own."""
 
-    The bounds of slices already allow for their number; see the evaluate stage.
-    """
-    if scorecard.champion is None:
-        return GateResult(gate="slices", outcome="not applied", reason="there is no champion to compare with")
-    aside = f"; too small to judge: {', '.join(scorecard.left_out)}" if scorecard.left_out else ""
-    if not scorecard.slices:
-        asked = bool(bless.slices.columns) or bless.slices.hour_bands
-        reason = f"no slice is large enough{aside}" if asked else "no slices are asked for"
-        return GateResult(gate="slices", outcome="not applied", reason=reason, evidence=_left_out(scorecard))
-    margin = bless.slices.margin
-    bad = [said for one in scorecard.slices if (said := _against(one, margin))]
-    evidence = {"slices": len(scorecard.slices), "margin": margin, "failed": bad, **_left_out(scorecard)}
-    if bad:
-        reason = f"worse on {len(bad)} of {len(scorecard.slices)} slices: {'; '.join(bad)}{aside}"
-        return GateResult(gate="slices", outcome="failed", reason=reason, evidence=evidence)
-    reason = f"not shown to be worse than the margin {margin:g} on any of {len(scorecard.slices)} slices{aside}"
-    return GateResult(gate="slices", outcome="passed", reason=reason, evidence=evidence)
+    columns: tuple[str, ...] = Field((), description="Raw input columns; each value is a slice.")
+    hour_bands: bool = Field(False, description="Also slice by the time of day: night, morning, afternoon, evening.")
+    min_rows: int = Field(200, ge=1, description="Smaller slices are left out, by name.")
+    margin: float = Field(0.02, ge=0, description="How much worse a slice may be shown to be.")
+
+    def needs(self) -> tuple[str, ...]:
+        """The columns that are sliced by."""
+        return self.columns
+
+    def judge(self, evidence: Evidence) -> GateResult:
+        """Fails if harm beyond the margin is shown on a slice, or a slice lacks its score.
+
+        The bounds of slices already allow for their number; see the evaluate stage.
+        """
+        scorecard = evidence.scorecard
+        left_out = {"left_out": list(scorecard.left_out)}
+        if scorecard.champion is None:
+            return GateResult(gate="slices", outcome="not applied", reason="there is no champion to compare with")
+        aside = f"; too small to judge: {', '.join(scorecard.left_out)}" if scorecard.left_out else ""
+        if not scorecard.slices:
+            asked = bool(self.columns) or self.hour_bands
+            reason = f"no slice is large enough{aside}" if asked else "no slices are asked for"
+            return GateResult(gate="slices", outcome="not applied", reason=reason, evidence=left_out)
+        count = len(scorecard.slices)
+        bad = [said for one in scorecard.slices if (said := _against(one, self.margin))]
+        good = f"not shown to be worse than the margin {self.margin:g} on any of {count} slices"
+        return GateResult(
+            gate="slices",
+            outcome="failed" if bad else "passed",
+            reason=(f"worse on {len(bad)} of {count} slices: {'; '.join(bad)}" if bad else good) + aside,
+            evidence={"slices": count, "margin": self.margin, "failed": bad, **left_out},
+        )
 
 
 def _against(one: SliceScore, margin: float) -> str | None:
@@ -40,7 +57,3 @@ def _against(one: SliceScore, margin: float) -> str | None:
             f"at least {harm.least:.4f} worse on {one.score.rows:,} rows"
         )
     return None
-
-
-def _left_out(scorecard: Scorecard) -> dict[str, list[str]]:
-    return {"left_out": list(scorecard.left_out)}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from retrain.artifacts import Candidate, GateResult, Scorecard
-from retrain.spec import Bless
+from retrain.artifacts import GateResult
+from retrain.gates.base import Evidence, Gate
 
 
-def stability(scorecard: Scorecard, candidate: Candidate, bless: Bless) -> GateResult:
-    """Fails if anything the model has learnt, is given or answers is not a finite number."""
-    found = ["the model's weights"] * (not candidate.finite)
-    found += scorecard.unstable or ["features or scores"] * (not scorecard.finite)
-    if found:
-        reason = f"NaN or infinity in {', '.join(found)}"
-        return GateResult(gate="stability", outcome="failed", reason=reason, evidence={"not finite": found})
-    return GateResult(gate="stability", outcome="passed", reason="weights, features and scores are finite")
+class Stability(Gate):
+    """Nothing the model has learnt, is given or answers may be NaN or infinite."""
+
+    def judge(self, evidence: Evidence) -> GateResult:
+        """Fails if any of it is not a finite number."""
+        scorecard = evidence.scorecard
+        found = ["the model's weights"] * (not evidence.candidate.finite)
+        found += scorecard.unstable or ["features or scores"] * (not scorecard.finite)
+        if found:
+            reason = f"NaN or infinity in {', '.join(found)}"
+            return GateResult(gate="stability", outcome="failed", reason=reason, evidence={"not finite": found})
+        return GateResult(gate="stability", outcome="passed", reason="weights, features and scores are finite")

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from retrain.artifacts import Candidate, GateResult, Scorecard
-from retrain.gates.harm import Harm, missing
-from retrain.spec import Bless
+from pydantic import Field
+
+from retrain.artifacts import GateResult
+from retrain.gates.base import Evidence, Gate
+from retrain.metrics.harm import Harm, missing
 
 
-def suspicious(scorecard: Scorecard, candidate: Candidate, bless: Bless) -> GateResult:
-    """Fails if the improvement is shown to be beyond any ``bless.suspicious`` limit that is given.
+class Suspicious(Gate):
+    """How much better than the champion is too good to be true."""
 
-    The relative limit is a share of the champion's loss: its score, or 1 − score where more is better.
-    """
-    limits = bless.suspicious
-    if scorecard.champion is None:
-        return GateResult(gate="suspicious", outcome="not applied", reason="there is no champion to compare with")
-    if limits.absolute is None and limits.relative is None:
-        return GateResult(gate="suspicious", outcome="not applied", reason="no limit is set")
-    metric = str(bless.metric)
-    score = scorecard.score(metric)
-    harm = None if score is None else Harm.of(score)
-    if score is None or score.champion is None or harm is None:
-        return GateResult(gate="suspicious", outcome="failed", reason=missing(score, metric))
-    loss = score.champion if score.better == "lower" else 1.0 - score.champion
-    given = [limits.absolute] if limits.absolute is not None else []
-    given += [limits.relative * loss] if limits.relative is not None else []
-    limit, gain = min(given), -harm.most
-    evidence = {
-        "metric": metric,
-        "challenger": score.challenger,
-        "champion": score.champion,
-        "improvement": -harm.point,
-        "improvement_lower": gain,
-        "limit": limit,
-    }
-    compared = f"{metric} {score.challenger:.4f} against the champion's {score.champion:.4f}"
-    if gain > limit:
-        reason = (
-            f"suspiciously better: {compared}, shown to be at least {gain:.4f} better where {limit:.4g} is believable; "
-            "look for a feature that knows the label"
-        )
-        return GateResult(gate="suspicious", outcome="failed", reason=reason, evidence=evidence)
-    reason = f"{compared}: shown improvement {max(gain, 0.0):.4f}, believable up to {limit:.4g}"
-    return GateResult(gate="suspicious", outcome="passed", reason=reason, evidence=evidence)
+    absolute: float | None = Field(None, gt=0, description="In units of the metric.")
+    relative: float | None = Field(0.3, gt=0, description="0.3: a loss 30 % lower than the champion's.")
+
+    def judge(self, evidence: Evidence) -> GateResult:
+        """Fails if the improvement is shown to be beyond any limit that is given.
+
+        The relative limit is a share of the champion's loss: its score, or 1 − score where more is better.
+        """
+        if evidence.scorecard.champion is None:
+            return GateResult(gate="suspicious", outcome="not applied", reason="there is no champion to compare with")
+        if self.absolute is None and self.relative is None:
+            return GateResult(gate="suspicious", outcome="not applied", reason="no limit is set")
+        metric, score = evidence.metric, evidence.score
+        harm = None if score is None else Harm.of(score)
+        if score is None or score.champion is None or harm is None:
+            return GateResult(gate="suspicious", outcome="failed", reason=missing(score, metric))
+        limit, gain = self._limit(score.champion, score.better), -harm.most
+        numbers = {"metric": metric, "challenger": score.challenger, "champion": score.champion}
+        numbers |= {"improvement": -harm.point, "improvement_lower": gain, "limit": limit}
+        compared = f"{metric} {score.challenger:.4f} against the champion's {score.champion:.4f}"
+        if gain > limit:
+            reason = (
+                f"suspiciously better: {compared}, shown to be at least {gain:.4f} better where {limit:.4g} is "
+                "believable; look for a feature that knows the label"
+            )
+            return GateResult(gate="suspicious", outcome="failed", reason=reason, evidence=numbers)
+        reason = f"{compared}: shown improvement {max(gain, 0.0):.4f}, believable up to {limit:.4g}"
+        return GateResult(gate="suspicious", outcome="passed", reason=reason, evidence=numbers)
+
+    def _limit(self, champion: float, better: str) -> float:
+        """The improvement that is just believable: the smaller of the limits that are given."""
+        loss = champion if better == "lower" else 1.0 - champion
+        given = (self.absolute, None if self.relative is None else self.relative * loss)
+        return min(limit for limit in given if limit is not None)

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from math import isfinite
 
-from retrain.artifacts import Candidate, GateResult, Scorecard
-from retrain.spec import Bless
+from pydantic import Field
+
+from retrain.artifacts import GateResult
+from retrain.gates.base import Evidence, Gate
 
 
-def value(scorecard: Scorecard, candidate: Candidate, bless: Bless) -> GateResult:
-    """``bless.lower ≤ score ≤ bless.upper``, of the score's bounds."""
-    metric = str(bless.metric)
-    if bless.lower is None and bless.upper is None:
-        return GateResult(gate="value", outcome="not applied", reason="no lower or upper limit is set")
-    score = scorecard.score(metric)
-    if score is None or score.challenger is None or score.challenger_lower is None or score.challenger_upper is None:
-        return GateResult(gate="value", outcome="failed", reason=f"the {metric} of the challenger cannot be computed")
-    low, high = score.challenger_lower, score.challenger_upper
-    given = {"at least": bless.lower, "at most": bless.upper}
-    limits = [f"{which} {limit:g}" for which, limit in given.items() if limit is not None]
-    stated = f"{metric} {score.challenger:.4f} (between {low:.4f} and {high:.4f}), required {' and '.join(limits)}"
-    evidence: dict[str, Any] = {
-        "metric": metric,
-        "score": score.challenger,
-        "lower_bound": low,
-        "upper_bound": high,
-        "lower": bless.lower,
-        "upper": bless.upper,
-    }
-    if (bless.lower is not None and high < bless.lower) or (bless.upper is not None and low > bless.upper):
-        return GateResult(gate="value", outcome="failed", reason=f"{stated}: shown to be outside", evidence=evidence)
-    if (bless.lower is None or low >= bless.lower) and (bless.upper is None or high <= bless.upper):
-        return GateResult(gate="value", outcome="passed", reason=stated, evidence=evidence)
-    return GateResult(gate="value", outcome="undecided", reason=f"{stated}: not shown", evidence=evidence)
+class Value(Gate):
+    """What the score itself must be shown to be, whatever the champion's is."""
+
+    lower: float | None = Field(None, description="The score must be shown to be above this.")
+    upper: float | None = Field(None, description="The score must be shown to be below this.")
+
+    def judge(self, evidence: Evidence) -> GateResult:
+        """``lower ≤ score ≤ upper``, of the score's bounds."""
+        if self.lower is None and self.upper is None:
+            return GateResult(gate="value", outcome="not applied", reason="no lower or upper limit is set")
+        metric, score = evidence.metric, evidence.score
+        found = () if score is None else (score.challenger, score.challenger_lower, score.challenger_upper)
+        known = [number for number in found if number is not None and isfinite(number)]
+        if len(known) < 3:
+            reason = f"the {metric} of the challenger cannot be computed"
+            return GateResult(gate="value", outcome="failed", reason=reason)
+        point, low, high = known
+        given = {"at least": self.lower, "at most": self.upper}
+        limits = " and ".join(f"{which} {limit:g}" for which, limit in given.items() if limit is not None)
+        stated = f"{metric} {point:.4f} (between {low:.4f} and {high:.4f}), required {limits}"
+        numbers = {"metric": metric, "score": point, "lower_bound": low, "upper_bound": high, **self.model_dump()}
+        if (self.lower is not None and high < self.lower) or (self.upper is not None and low > self.upper):
+            return GateResult(gate="value", outcome="failed", reason=f"{stated}: shown to be outside", evidence=numbers)
+        if (self.lower is None or low >= self.lower) and (self.upper is None or high <= self.upper):
+            return GateResult(gate="value", outcome="passed", reason=stated, evidence=numbers)
+        return GateResult(gate="value", outcome="undecided", reason=f"{stated}: not shown", evidence=numbers)

@@ -1,1 +1,1 @@
-"""What a model is judged by: one registry."""
+"""What models are judged by: one registry of metrics, and what is measured with them."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from retrain.metrics import statistics as metrics
 from retrain.spec import Spec
 
 if TYPE_CHECKING:
@@ -24,12 +23,11 @@ def baselines(spec: Spec, train: DesignMatrix, holdout: DesignMatrix, split_at: 
 
 
 def _constant(spec: Spec, train: DesignMatrix, holdout: DesignMatrix) -> np.ndarray:
-    """The same answer for every row: class shares (the first of them is the majority's), the mean, or the median."""
+    """The same answer for every row: class shares (the largest is the majority's), or the metric's best constant."""
     import numpy as np
 
     if spec.task == "regression":
-        centre = np.median(train.target) if spec.metric == "mae" else np.mean(train.target)
-        return np.full(len(holdout), float(centre))
+        return np.full(len(holdout), spec.metric.centre(train.target))
     shares = np.bincount(train.target, minlength=len(train.classes)) / len(train)
     return np.tile(shares, (len(holdout), 1))
 
@@ -45,7 +43,7 @@ def _one_feature(spec: Spec, train: DesignMatrix, holdout: DesignMatrix, split_a
 
     def loss(column: int) -> float:
         tree = _tree(spec, learn_rows[:, [column]], learn.target)
-        value = metrics.loss(spec.metric, tune.target, _ask(spec, tree, tune_rows[:, [column]], len(train.classes)))
+        value = spec.metric.loss(tune.target, _ask(spec, tree, tune_rows[:, [column]], len(train.classes)))
         return value if np.isfinite(value) else np.inf
 
     best = min(range(learn_rows.shape[1]), key=loss) if len(learn) and len(tune) else 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from retrain.artifacts import FeatureSet, FileRef
 from retrain.data.frames import load_frame
 from retrain.errors import TrainingError
-from retrain.metrics.label_loss import spell
+from retrain.metrics.classes import spell
 from retrain.site import Site
 from retrain.spec import Spec
 

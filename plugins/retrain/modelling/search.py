@@ -61,16 +61,14 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
     """
     from math import isfinite
 
-    from retrain.metrics import statistics as metrics
-
     tried = []
     for trial in trials(spec):
         estimator = fit(spec, trial, train)
-        tried.append(Tried(trial, metrics.loss(spec.metric, tuning.target, predict(spec, estimator, tuning))))
+        tried.append(Tried(trial, spec.metric.loss(tuning.target, predict(spec, estimator, tuning))))
     usable = sorted((t for t in tried if isfinite(t.loss)), key=lambda t: t.loss)  # sorted() keeps ties in order
     if not usable:
         raise TrainingError(
-            f"None of the {len(tried)} settings of pipeline '{spec.name}' has a finite {spec.metric} on the "
+            f"None of the {len(tried)} settings of pipeline '{spec.name}' has a finite {spec.metric.name} on the "
             f"{len(tuning):,} rows of the tuning stretch.",
             where=f"{spec.folder / FILE}, key `train`",
             do="lengthen train.tuning if it holds one class only; else try other estimators or look for infinities "

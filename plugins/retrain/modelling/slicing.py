@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from retrain.gates.slices import Slices
 from retrain.spec import FILE, Spec
 from retrain.spec.yamlfile import YamlFile
 
@@ -34,18 +35,18 @@ class Slice:
         return f"{self.column}={self.value}"
 
 
-def slices(spec: Spec, raw: DataFrame, times: Series[Any]) -> Iterator[Slice]:
-    """Every slice the pipeline asks for, whatever its size; a missing value is a value.
+def slices(spec: Spec, asked: Slices, raw: DataFrame, times: Series[Any]) -> Iterator[Slice]:
+    """Every slice that is asked for, whatever its size; a missing value is a value.
 
     :param raw: raw inputs of the rows. :param times: of the rows, in UTC; hour bands are in ``source.timezone``.
     :raises SpecError: for a column that is no input.
     """
-    for position, column in enumerate(spec.bless.slices.columns):
+    for position, column in enumerate(asked.columns):
         if column not in raw:
             key = f"bless.slices.columns.{position}"
             raise YamlFile.read(spec.folder / FILE).error(key, column, f"an input: {', '.join(map(str, raw.columns))}")
         yield from _by_value(column, raw[column])
-    if spec.bless.slices.hour_bands:
+    if asked.hour_bands:
         yield from _by_value(HOUR_BAND, _bands(times, spec.source.timezone))
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import ColumnDrift
 from retrain.errors import DriftError
-from retrain.monitoring import distances
-from retrain.monitoring.distances import Distance
+from retrain.metrics import distances
+from retrain.metrics.distances import Distance
 from retrain.monitoring.reference import LEAST_BLOCKS, ColumnReference, Reference
 from retrain.spec import FILE, Spec
 
@@ -73,9 +73,9 @@ def _column(spec: Spec, name: str, values: Series[Any], reference: ColumnReferen
 
 def _distance(spec: Spec, histograms: Sequence[Histogram]) -> tuple[str, Distance]:
     """The distance to use: the one wanted, unless it needs numbers and there are none."""
-    distance = distances.named(spec.drift.distance)
+    distance = distances.find(spec.drift.distance)
     if distance.numeric_only and not all(_has_numbers(one) for one in histograms):
-        return WITHOUT_NUMBERS, distances.named(WITHOUT_NUMBERS)
+        return WITHOUT_NUMBERS, distances.find(WITHOUT_NUMBERS)
     return spec.drift.distance, distance
 
 

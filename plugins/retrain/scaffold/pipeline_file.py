@@ -8,13 +8,13 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from retrain.metrics.registry import for_task
 from retrain.scaffold.profile import Column, Profile
 from retrain.scaffold.windows import DAY, HOUR, Windows
 from retrain.spec.durations import spell
 
 PLAIN = re.compile(r"^[A-Za-z_./][A-Za-z0-9_./-]*$")
 RESERVED = frozenset({"yes", "no", "on", "off", "true", "false", "null", "y", "n"})
-LOSS = {"binary": "brier", "multiclass": "log_loss", "regression": "rmse"}
 SLICE_VALUES = 12
 
 LINEAR = {
@@ -125,7 +125,7 @@ def _bless(profile: Profile, windows: Windows) -> str:
     names = _list(tuple(column.name for column in slices))
     return f"""\
 bless:
-  metric: {LOSS[profile.task]}
+  metric: {for_task(profile.task)[0].name}
   # How much worse than the champion a challenger may be: {why}.
   change: {{absolute: {change}}}
   suspicious: {{relative: 0.3}} # a loss 30 % lower than the champion's is too good to be true

@@ -6,11 +6,12 @@ the line, the key, the value and what was expected.
 
 from __future__ import annotations
 
+from retrain.metrics.task import Task
 from retrain.spec.alert import Alert
-from retrain.spec.bless import Approval, Bless, Change, Slices, Suspicious
+from retrain.spec.bless import GATES, Approval, Bless
 from retrain.spec.canary import Canary, ErrorMetric, LatencyMetric, LossMetric, Shadow
 from retrain.spec.drift import DriftSpec
-from retrain.spec.pipeline import FILE, HIGHER_IS_BETTER, LOSSES, Spec, Task
+from retrain.spec.pipeline import FILE, Spec
 from retrain.spec.section import Section
 from retrain.spec.source import Source
 from retrain.spec.staleness import AGED, Staleness
@@ -20,25 +21,21 @@ from retrain.spec.validation import Validate
 __all__ = [
     "AGED",
     "FILE",
-    "HIGHER_IS_BETTER",
-    "LOSSES",
+    "GATES",
     "Alert",
     "Approval",
     "Bless",
     "Canary",
     "CandidateSpec",
-    "Change",
     "DriftSpec",
     "ErrorMetric",
     "LatencyMetric",
     "LossMetric",
     "Section",
     "Shadow",
-    "Slices",
     "Source",
     "Spec",
     "Staleness",
-    "Suspicious",
     "Task",
     "Train",
     "Validate",

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import inspect
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, get_args
 
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import CoreSchema, InitErrorDetails
+
+from retrain import extensions
+from retrain.errors import UsageError
+from retrain.metrics import registry
+from retrain.metrics.task import Task
 from retrain.spec.durations import Duration
 from retrain.spec.section import DAY, Section
 
+if TYPE_CHECKING:
+    from retrain.gates.base import Gate
 
-class Change(Section):
-    """How much worse than the champion a challenger may be; both bounds must hold where both are given."""
+GATES = ("stability", "value", "suspicious", "change", "slices", "baseline")
+"""Ours, in the order in which they are asked where ``bless.gates`` does not say."""
 
-    absolute: float = Field(ge=0, description="In units of the metric.")
-    relative: float | None = Field(None, ge=0, description="As a share of the champion's score.")
-
-
-class Suspicious(Section):
-    """How much better than the champion is too good to be true."""
-
-    absolute: float | None = Field(None, gt=0)
-    relative: float | None = Field(0.3, gt=0, description="0.3: a loss 30 % lower than the champion's.")
+G = TypeVar("G", bound="Gate")
 
 
-class Slices(Section):
-    """Groups of rows on which the challenger must hold its own."""
-
-    columns: tuple[str, ...] = Field((), description="Raw input columns; each value is a slice.")
-    hour_bands: bool = Field(False, description="Also slice by the time of day: night, morning, afternoon, evening.")
-    min_rows: int = Field(200, ge=1, description="Smaller slices are left out, by name.")
-    margin: float = Field(0.02, ge=0, description="How much worse a slice may be shown to be.")
+class GateMistake(UsageError, ValueError):
+    """What is said of the gates cannot be. A ``ValueError`` too, so that a validator may let it pass."""
 
 
 class Approval(Section):
@@ -40,14 +47,135 @@ class Approval(Section):
 
 
 class Bless(Section):
-    """The gates."""
+    """The gates. Each that is named has its settings under a key of its own."""
 
-    metric: str | None = Field(None, description="The deciding metric; default brier, log_loss or rmse by task.")
+    gates: tuple[str, ...] = Field(
+        GATES,
+        min_length=1,
+        description="Those that are asked: ours, names of entry points, or import paths such as "
+        "my_package.gates:Fairness, whose settings stand under `fairness`.",
+    )
+    metric: str | None = Field(
+        None,
+        description=f"The deciding metric: {', '.join(registry.METRICS)}, the name of an entry point, or the import "
+        f"path of a Metric. Default, by task: {', '.join(registry.for_task(task)[0].name for task in get_args(Task))}.",
+    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="One-sided confidence of every bound.")
     replicates: int = Field(400, ge=100, le=100_000, description="Bootstrap replicates.")
-    lower: float | None = Field(None, description="Value gate: the score must be shown to be above this.")
-    upper: float | None = Field(None, description="Value gate: the score must be shown to be below this.")
-    change: Change = Field(default_factory=lambda: Change(absolute=0.005))
-    suspicious: Suspicious = Field(default_factory=Suspicious)
-    slices: Slices = Field(default_factory=Slices)
+    lower: float | None = Field(None, description="Short for `lower` of `value`.")
+    upper: float | None = Field(None, description="Short for `upper` of `value`.")
     approval: Approval = Field(default_factory=Approval)
+
+    @property
+    def asked(self) -> dict[str, Gate]:
+        """The gates by their keys, in the order in which they are asked."""
+        keys = (key for key in type(self).model_fields if key not in Bless.model_fields)
+        return {key: getattr(self, key) for key in keys}
+
+    def of(self, kind: type[G]) -> G | None:
+        """The gate of a class, with its settings; None if it is not asked."""
+        return next((gate for gate in self.asked.values() if isinstance(gate, kind)), None)
+
+    @field_validator("metric")
+    @classmethod
+    def _known_metric(cls, value: str | None) -> str | None:
+        if value is not None:
+            registry.find(value)
+        return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_gates(cls, content: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Read by the class that has the keys of the gates that are named."""
+        if cls is not Bless or not isinstance(content, dict):
+            return handler(content)
+        _, mistakes = _kinds(content.get("gates", GATES))
+        if mistakes:
+            raise ValidationError.from_exception_data("Bless", mistakes)
+        read = cast(Self, cls.model_for(content).model_validate(content))
+        return read._spelled_out()
+
+    @classmethod
+    def model_for(cls, content: object) -> type[Section]:
+        """The class that reads this content: the keys of the gates that it names are among its own."""
+        if cls is not Bless:
+            return cls
+        kinds, _ = _kinds(content.get("gates", GATES) if isinstance(content, dict) else GATES)
+        return _composed(tuple(kinds.items()))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        """The keys of our gates; those of others are sections too."""
+        described = handler.resolve_ref_schema(handler(cls.model_for({}).__pydantic_core_schema__))
+        described["additionalProperties"] = {"type": "object"}
+        return described
+
+    def _spelled_out(self) -> Self:
+        """The same with the short form written as the value gate's settings."""
+        short = {key: limit for key in ("lower", "upper") if (limit := getattr(self, key)) is not None}
+        gate = self.asked.get("value")
+        wrong = [_mistake((key,), short[key], error) for key in short if (error := _ambiguous(key, gate))]
+        if wrong:
+            raise ValidationError.from_exception_data("Bless", wrong)
+        if gate is None or not short:
+            return self
+        value = type(gate).model_validate({**gate.model_dump(), **short})
+        return self.model_copy(update={"value": value, **dict.fromkeys(short)})
+
+
+def _ambiguous(key: str, gate: Gate | None) -> GateMistake | None:
+    """Why a limit of the value gate cannot be given in the short form, if it cannot."""
+    if gate is None:
+        do = "name `value` among `bless.gates`, or leave the key out."
+        return GateMistake(f"`bless.{key}` is for the value gate, which is not asked.", do=do)
+    if getattr(gate, key, None) is not None:
+        return GateMistake(f"`bless.{key}` and `bless.value.{key}` say the same.", do="keep one of them.")
+    return None
+
+
+def _kinds(names: object) -> tuple[dict[str, type[Gate]], list[InitErrorDetails]]:
+    """The class of each gate that is named, by its key, and what is wrong with the others."""
+    if not isinstance(names, list | tuple) or not names:
+        return {}, [_mistake(("gates",), names, ValueError(f"a list of gates, e.g. [{', '.join(GATES)}]"))]
+    kinds: dict[str, type[Gate]] = {}
+    mistakes = []
+    for position, name in enumerate(names):
+        try:
+            key, kind = _kind(name)
+            if key in kinds:
+                raise GateMistake(f"Two of the gates have the key `{key}`.", do="name one of them.")
+            kinds[key] = kind
+        except ValueError as error:
+            mistakes.append(_mistake(("gates", position), name, error))
+    return kinds, mistakes
+
+
+def _kind(name: object) -> tuple[str, type[Gate]]:
+    """The key of a gate and its class.
+
+    :raises UnknownKind, GateMistake, ValueError: it has none.
+    """
+    if not isinstance(name, str):
+        raise ValueError("the name of a gate, or its import path")
+    kind: type[Gate] = extensions.find("retrain.gates", name, "Gate")
+    key = _snake(kind.__name__) if {":", "."} & set(name) else name.replace("-", "_")
+    if inspect.isabstract(kind):
+        raise GateMistake(f"The gate '{name}' cannot judge.", do="give its class the method `judge`.")
+    if key in Bless.model_fields or hasattr(Bless, key) or not key.isidentifier():
+        raise GateMistake(f"The settings of '{name}' cannot stand under `{key}`.", do="give it another name.")
+    return key, kind
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).strip("_").lower()
+
+
+@cache
+def _composed(kinds: tuple[tuple[str, type[Gate]], ...]) -> type[Bless]:
+    """Bless with the keys of some gates."""
+    fields: dict[str, Any] = {key: (kind, ... if (unsaid := kind.default()) is None else unsaid) for key, kind in kinds}
+    return create_model("Bless", __base__=Bless, __doc__=Bless.__doc__, __module__=__name__, **fields)
+
+
+def _mistake(location: tuple[str | int, ...], value: object, error: ValueError) -> InitErrorDetails:
+    return InitErrorDetails(type="value_error", loc=location, input=value, ctx={"error": error})

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, field_validator
 
-from retrain.extensions import UnknownKind
-from retrain.monitoring import distances
+from retrain.metrics import distances
 from retrain.spec.section import Section
 
 
@@ -15,7 +14,7 @@ class DriftSpec(Section):
     columns: tuple[str, ...] = Field((), description="Default: every input.")
     distance: str = Field(
         "jensen_shannon",
-        description="psi, jensen_shannon, wasserstein, the name of an entry point in `retrain.monitoring.distances`, "
+        description="psi, jensen_shannon, wasserstein, the name of an entry point in `retrain.metrics.distances`, "
         "or the import path of a Distance (package.module:NAME).",
         examples=list(distances.DISTANCES),
     )
@@ -25,11 +24,5 @@ class DriftSpec(Section):
     @field_validator("distance")
     @classmethod
     def _known(cls, distance: str) -> str:
-        try:
-            distances.named(distance)
-        except UnknownKind as error:
-            known = ", ".join(distances.names())
-            raise ValueError(
-                f"one of {known}, or the import path of a Distance, package.module:NAME ({error.what.rstrip('.')})"
-            ) from error
+        distances.find(distance)
         return distance

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
 from retrain.artifacts import digest_file
 from retrain.errors import SpecError
+from retrain.metrics import registry
+from retrain.metrics.base import Metric
+from retrain.metrics.task import Task
 from retrain.spec.alert import Alert
 from retrain.spec.bless import Bless
 from retrain.spec.canary import Canary
@@ -22,19 +25,6 @@ from retrain.spec.validation import Validate
 from retrain.spec.yamlfile import YamlFile
 
 FILE = "pipeline.yaml"
-
-
-Task = Literal["binary", "multiclass", "regression"]
-
-
-LOSSES: dict[str, tuple[str, ...]] = {
-    "binary": ("brier", "log_loss", "roc_auc", "average_precision"),
-    "multiclass": ("log_loss", "accuracy"),
-    "regression": ("rmse", "mae"),
-}
-
-
-HIGHER_IS_BETTER = frozenset({"roc_auc", "average_precision", "accuracy"})
 
 
 class Spec(Section):
@@ -50,7 +40,7 @@ class Spec(Section):
     validate_: Validate = Field(default_factory=Validate, alias="validate")
     features: str = Field("features:build", description="module:function in this folder, DataFrame → DataFrame.")
     train: Train
-    bless: Bless = Field(default_factory=Bless)
+    bless: SerializeAsAny[Bless] = Field(default_factory=lambda: Bless.model_validate({}))
     staleness: Staleness = Field(default_factory=Staleness)
     drift: DriftSpec = Field(default_factory=DriftSpec)
     canary: Canary = Field(default_factory=Canary)
@@ -78,8 +68,9 @@ class Spec(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.bless.metric is not None and self.bless.metric not in LOSSES[self.task]:
-            raise ValueError(f"bless.metric: one of {', '.join(LOSSES[self.task])} for a {self.task} task")
+        if self.task not in self.metric.tasks:
+            ours = ", ".join(metric.name for metric in registry.for_task(self.task))
+            raise ValueError(f"bless.metric: one of {ours} for a {self.task} task")
         if self.train.holdout + self.train.tuning >= self.source.window:
             raise ValueError("train.holdout: with train.tuning, shorter than source.window")
         if self.source.inputs and (known := self.source.label_columns & set(self.source.inputs)):
@@ -87,9 +78,9 @@ class Spec(Section):
         return self
 
     @property
-    def metric(self) -> str:
+    def metric(self) -> Metric:
         """The deciding metric."""
-        return self.bless.metric or LOSSES[self.task][0]
+        return registry.find(self.bless.metric) if self.bless.metric else registry.for_task(self.task)[0]
 
     @property
     def feature_file(self) -> Path:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
-from retrain.artifacts import Candidate, GateResult, Outcome, Request, Scorecard, Verdict, identity
-from retrain.errors import LedgerError
-from retrain.gates.baseline import baseline
-from retrain.gates.change import change
-from retrain.gates.slices import slices
-from retrain.gates.stability import stability
-from retrain.gates.suspicious import suspicious
-from retrain.gates.value import value
+from retrain.artifacts import (
+    Candidate,
+    FeatureSet,
+    GateResult,
+    Outcome,
+    Request,
+    Scorecard,
+    Verdict,
+    identity,
+)
+from retrain.data.frames import load_frame
+from retrain.errors import LedgerError, RetrainError
+from retrain.gates.base import Evidence, Gate
 from retrain.ledger import Judged
 from retrain.site import Site
-from retrain.spec import Bless, Spec
+from retrain.spec import GATES, Spec
 from retrain.tracking.runs import Tracking
 
-Gate = Callable[[Scorecard, Candidate, Bless], GateResult]
-GATES: tuple[Gate, ...] = (stability, value, suspicious, change, slices, baseline)
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Verdict:
@@ -30,7 +36,7 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
         "verdict",
         scorecard=scorecard.key,
         bless=spec.bless.model_dump(mode="json", exclude={"approval"}),
-        metric=spec.metric,
+        metric=spec.metric.name,
     )
     verdict = site.once(Verdict, spec.name, key, lambda: _judge(spec, scorecard, site, key))
     judged = Judged(version=verdict.version, outcome=verdict.outcome, reason=verdict.reason, verdict=verdict.ref())
@@ -43,12 +49,13 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
 def _judge(spec: Spec, scorecard: Scorecard, site: Site, key: str) -> Verdict:
     if scorecard.champion is None:
         _require_first(spec, scorecard, site)
-    candidate = site.read(Candidate, scorecard.candidate)
-    rules = spec.bless.model_copy(update={"metric": spec.metric})
-    results = tuple(gate(scorecard, candidate, rules) for gate in GATES)
+    evidence = _evidence(spec, scorecard, site)
+    results = tuple(ask(name, gate, evidence) for name, gate in spec.bless.asked.items())
     outcome, reason = decide(results)
     if scorecard.champion is None:
         reason = f"no champion yet, so no comparison with one; {reason}"
+    if unasked := [name for name in GATES if name not in spec.bless.gates]:
+        reason = f"{reason}; not asked by this pipeline: {', '.join(unasked)}"
     return Verdict(
         key=key,
         pipeline=spec.name,
@@ -62,6 +69,40 @@ def _judge(spec: Spec, scorecard: Scorecard, site: Site, key: str) -> Verdict:
     )
 
 
+def _evidence(spec: Spec, scorecard: Scorecard, site: Site) -> Evidence:
+    candidate = site.read(Candidate, scorecard.candidate)
+
+    def inputs() -> DataFrame:
+        return load_frame(site, site.read(FeatureSet, candidate.features).raw_holdout)
+
+    return Evidence(
+        scorecard=scorecard,
+        candidate=candidate,
+        task=spec.task,
+        metric=spec.metric.name,
+        confidence=spec.bless.confidence,
+        predictions=partial(load_frame, site, scorecard.predictions),
+        inputs=inputs,
+    )
+
+
+def ask(name: str, gate: Gate, evidence: Evidence) -> GateResult:
+    """What a gate says, under the name the pipeline has for it. One that cannot say it has failed.
+
+    :raises RetrainError: the store is lost for now; there is no verdict then.
+    """
+    try:
+        said = gate.judge(evidence)
+        if not isinstance(said, GateResult):
+            raise TypeError(f"its answer is a {type(said).__name__}, not a GateResult")
+        return GateResult.model_validate({**said.model_dump(mode="json", warnings=False), "gate": name})
+    except Exception as error:  # whatever somebody's gate raises
+        if isinstance(error, RetrainError) and error.retryable:
+            raise
+        reason = f"it could not judge: {type(error).__name__}: {error}"
+        return GateResult(gate=name, outcome="failed", reason=reason)
+
+
 def decide(results: tuple[GateResult, ...]) -> tuple[Outcome, str]:
     """What the gates come to together, and which of them decided it."""
     failed = [result for result in results if result.outcome == "failed"]
@@ -71,7 +112,8 @@ def decide(results: tuple[GateResult, ...]) -> tuple[Outcome, str]:
         return "vetoed", _spoken(failed)
     if doubtful or not passed:
         return "undecided", _spoken(doubtful) or "no gate was applied"
-    return "blessed", f"{len(passed)} gates passed ({_names(passed)}); {_most_telling(passed).reason}"
+    count = f"{len(passed)} gates" if len(passed) > 1 else "one gate"
+    return "blessed", f"{count} passed ({_names(passed)}); {_most_telling(passed).reason}"
 
 
 def _most_telling(passed: list[GateResult]) -> GateResult:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 from retrain.artifacts import Candidate, FeatureSet, ModelRef, Request, Score, Scorecard, SliceScore, identity
 from retrain.data.frames import keep_frame, load_frame
 from retrain.errors import ModelError
+from retrain.gates.slices import Slices
 from retrain.ledger.release import Served
-from retrain.metrics import statistics as metrics
-from retrain.metrics.label_loss import spell
+from retrain.metrics import registry
+from retrain.metrics.base import Metric, Statistic
+from retrain.metrics.classes import spell
 from retrain.modelling.baselines import baselines
 from retrain.modelling.design_matrix import DesignMatrix, read_design_matrix
 from retrain.modelling.slicing import slices
 from retrain.site import Site
-from retrain.spec import LOSSES, Spec
+from retrain.spec import Spec
 from retrain.tracking.runs import Tracking
 
 if TYPE_CHECKING:
@@ -73,7 +75,8 @@ def evaluate(spec: Spec, request: Request, candidate: Candidate, feature_set: Fe
         model=candidate.model.digest,
         features=feature_set.key,
         champion=champion,
-        bless=spec.bless.model_dump(mode="json", include={"confidence", "replicates", "slices"}),
+        bless=spec.bless.model_dump(mode="json", include={"confidence", "replicates"}),
+        slices=_sliced(spec).model_dump(mode="json", include={"columns", "hour_bands", "min_rows"}),
         timezone=spec.source.timezone,
     )
     with threadpool_limits(limits=1):  # thousands of short sums: waiting for other threads costs more than adding
@@ -168,19 +171,19 @@ def _aligned(spec: Spec, model: Model, answers: np.ndarray, classes: tuple[Any, 
 # -- scores and bounds -----------------------------------------------------------------------------------------
 
 
-def _ordered_metrics(spec: Spec) -> list[str]:
+def _ordered_metrics(spec: Spec) -> list[Metric]:
     """The deciding metric first."""
-    return [spec.metric, *(metric for metric in LOSSES[spec.task] if metric != spec.metric)]
+    return [spec.metric, *(metric for metric in registry.for_task(spec.task) if metric != spec.metric)]
 
 
-def _score(spec: Spec, metric: str, contest: Contest, confidence: float | None = None) -> Score:
+def _score(spec: Spec, metric: Metric, contest: Contest, confidence: float | None = None) -> Score:
     """One metric of the challenger, the champion, and their difference, each with one-sided bounds."""
     confidence = confidence or spec.bless.confidence
-    mine = metrics.statistic(metric, contest.target, contest.challenger)
+    mine = metric.of(contest.target, contest.challenger)
     value, lower, upper = _bounds(spec, mine, contest.blocks, confidence)
     score = Score(
-        metric=metric,
-        better=metrics.better(metric),
+        metric=metric.name,
+        better=metric.better,
         rows=len(contest.target),
         challenger=value,
         challenger_lower=lower,
@@ -188,9 +191,9 @@ def _score(spec: Spec, metric: str, contest: Contest, confidence: float | None =
     )
     if contest.champion is None:
         return score
-    theirs = metrics.statistic(metric, contest.target, contest.champion)
+    theirs = metric.of(contest.target, contest.champion)
     difference, lower, upper = _bounds(spec, lambda w: mine(w) - theirs(w), contest.blocks, confidence)
-    champion = metrics.point(metric, contest.target, contest.champion)
+    champion = metric.point(contest.target, contest.champion)
     return score.model_copy(
         update={
             "champion": champion if isfinite(champion) else None,
@@ -202,7 +205,7 @@ def _score(spec: Spec, metric: str, contest: Contest, confidence: float | None =
 
 
 def _bounds(
-    spec: Spec, statistic: metrics.Statistic, blocks: np.ndarray, confidence: float
+    spec: Spec, statistic: Statistic, blocks: np.ndarray, confidence: float
 ) -> tuple[float | None, float | None, float | None]:
     """An estimate with its one-sided bounds; None for what cannot be computed."""
     import numpy as np
@@ -243,19 +246,25 @@ def _slice_scores(
     With m slices each bound has confidence 1 − (1 − confidence)/m (Bonferroni), so that among many slices one does
     not look worse by chance.
     """
-    found = list(slices(spec, raw, times))
-    large = [one for one in found if len(one.rows) >= spec.bless.slices.min_rows]
-    left_out = [f"{one.name} ({len(one.rows)} rows)" for one in found if len(one.rows) < spec.bless.slices.min_rows]
+    asked = _sliced(spec)
+    found = list(slices(spec, asked, raw, times))
+    large = [one for one in found if len(one.rows) >= asked.min_rows]
+    left_out = [f"{one.name} ({len(one.rows)} rows)" for one in found if len(one.rows) < asked.min_rows]
     confidence = 1.0 - (1.0 - spec.bless.confidence) / max(len(large), 1)
     judged = []
     for one in large:
         among = contest.among(one.rows)
         score = _score(spec, spec.metric, among, confidence)
-        if metrics.defined(spec.metric, among.target):
+        if spec.metric.defined(among.target):
             judged.append(SliceScore(column=one.column, value=one.value, score=score))
         else:
             left_out.append(f"{one.name} ({len(one.rows)} rows of one class)")
     return tuple(judged), tuple(left_out)
+
+
+def _sliced(spec: Spec) -> Slices:
+    """The slices that are asked for; none where the pipeline does not ask that gate."""
+    return spec.bless.of(Slices) or Slices()
 
 
 # -- what is kept ----------------------------------------------------------------------------------------------

@@ -43,7 +43,8 @@ def train(spec: Spec, request: Request, feature_set: FeatureSet, snapshot: Snaps
     :raises TrainingError: the rows cannot be learnt from.
     :raises TrackingError: MLflow cannot be reached; what was fitted is kept for the next attempt.
     """
-    key = identity("candidate", spec=spec.fragment("task", "train"), metric=spec.metric, features=feature_set.key)
+    metric = spec.bless.metric or spec.metric.name
+    key = identity("candidate", spec=spec.fragment("task", "train"), metric=metric, features=feature_set.key)
     candidate = site.once(Candidate, spec.name, key, lambda: _make(spec, request, feature_set, snapshot, site, key))
     _require_numbered(candidate, site)
     site.ledger(spec.name).record_stage("train", candidate, request)
@@ -137,7 +138,7 @@ def _keep(
         inputs={name: snapshot.columns[name] for name in feature_set.inputs},
         features=feature_set.features,
         classes=seen,
-        metric=spec.metric,
+        metric=spec.metric.name,
     )
     with scratch() as folder:
         packaging.write_model(folder / "model", estimator, card, spec.feature_file, environment)
@@ -170,7 +171,7 @@ def _run_record(spec: Spec, fitted: Fitted, feature_set: FeatureSet, snapshot: S
             **inputs,
         },
         metrics={
-            f"tuning_{spec.metric}_loss": fitted.validation_loss,
+            f"tuning_{spec.metric.name}_loss": fitted.validation_loss,
             "train_rows": fitted.train_rows,
             "settings_tried": fitted.tried,
         },

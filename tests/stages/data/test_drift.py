@@ -184,7 +184,7 @@ def test_a_champion_whose_snapshot_is_gone(orders: Any) -> None:
 
 
 DISTANCES = """
-from retrain.monitoring.distances import Distance
+from retrain.metrics.distances import Distance
 
 def shares(histogram):
     return [count / histogram.total for count in (*histogram.counts, histogram.missing)]

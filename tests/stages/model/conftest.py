@@ -69,7 +69,7 @@ class Workshop:
         self.spec = self.write()
 
     def write(self, **keys: Any) -> Spec:
-        """Write pipeline.yaml anew with some keys changed."""
+        """Write pipeline.yaml anew with some keys changed; None takes a key of ``bless`` away."""
         content: dict[str, Any] = {
             "name": self.folder.name,
             "task": "binary",
@@ -83,6 +83,7 @@ class Workshop:
         }
         for key, value in keys.items():
             content[key] = {**content[key], **value} if isinstance(value, dict) and key in content else value
+        content["bless"] = {key: value for key, value in content["bless"].items() if value is not None}
         (self.folder / "pipeline.yaml").write_text(yaml.safe_dump(content))
         self.spec = Spec.load(self.folder)
         return self.spec

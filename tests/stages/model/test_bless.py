@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 
+import acme
 from retrain.artifacts import GateResult, Verdict
-from retrain.errors import LedgerError
+from retrain.errors import LedgerError, MetricError, StoreError, TrainingError
+from retrain.gates.base import Gate
 from retrain.ledger import Judged
-from retrain.stages.bless import bless, decide
+from retrain.stages.bless import ask, bless, decide
+from retrain.stages.evaluate import evaluate
 
 
 def gate(verdict: Verdict, name: str) -> GateResult:
@@ -109,3 +113,103 @@ def test_one_failure_vetoes_and_one_doubt_leaves_it_undecided() -> None:
     assert decide(results(a="passed", b="not applied"))[0] == "blessed"
     assert decide(results(a="not applied"))[0] == "undecided"
     assert decide(())[0] == "undecided"
+
+
+# -- gates and metrics of others -------------------------------------------------------------------------------
+
+
+def test_somebody_elses_gate_reads_the_held_out_rows_and_decides(workshop: Any, make_rows: Any) -> None:
+    asked = {"gates": ["stability", "baseline", "acme:EqualRates"], "slices": None, "change": None}
+    workshop.write(bless={**asked, "equal_rates": {"column": "colour"}})
+    _, scorecard, verdict = workshop.judge(make_rows())
+    result = gate(verdict, "equal_rates")
+    assert result.outcome == "failed"
+    assert result.evidence["gap"] > 0.1
+    assert result.evidence["rows"] == scorecard.holdout_rows
+    assert verdict.outcome == "vetoed"
+    assert "equal_rates gate: rates by colour differ by" in verdict.reason
+    workshop.write(bless={**asked, "equal_rates": {"column": "colour", "margin": 1}})
+    again = bless(workshop.spec, workshop.request(), scorecard, workshop.site)
+    assert again.key != verdict.key, "its settings are part of what the verdict is"
+    assert again.outcome == "blessed"
+
+
+def test_what_is_not_asked_of_ours_is_said(workshop: Any, make_rows: Any) -> None:
+    gates = {"gates": ["value", "baseline"], "slices": None, "change": None}
+    workshop.write(bless=gates)
+    _, scorecard, verdict = workshop.judge(make_rows())
+    assert [result.gate for result in verdict.gates] == ["value", "baseline"]
+    assert verdict.reason.endswith("not asked by this pipeline: stability, suspicious, change, slices")
+    assert "one gate passed (baseline)" in verdict.reason
+    workshop.write(bless={**gates, "gates": ["baseline", "value"]})
+    assert bless(workshop.spec, workshop.request(), scorecard, workshop.site).key != verdict.key
+
+
+def test_slices_that_are_not_asked_about_are_not_scored(with_champion: Any, make_rows: Any) -> None:
+    with_champion.write(bless={"gates": ["stability", "change"], "slices": None})
+    _, scorecard, verdict = with_champion.judge(make_rows(seed=1), "run-1")
+    assert scorecard.slices == scorecard.left_out == ()
+    assert verdict.outcome == "blessed", verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("raising", "KeyError: 'age'"),
+        ("silent", "NoneType, not a GateResult"),
+        ("shouting", "outcome"),
+        ("unwritable", "Unable to serialize"),
+    ],
+)
+def test_a_gate_that_raises_or_talks_nonsense_vetoes_and_is_named(
+    workshop: Any, make_rows: Any, name: str, says: str
+) -> None:
+    workshop.write(bless={"gates": ["stability", "baseline", f"acme:{name.title()}"], "slices": None, "change": None})
+    _, _, verdict = workshop.judge(make_rows())
+    assert verdict.outcome == "vetoed"
+    assert gate(verdict, name).outcome == "failed"
+    assert f"{name} gate: it could not judge" in verdict.reason
+    assert says in verdict.reason
+
+
+def test_a_lost_store_is_no_veto() -> None:
+    with pytest.raises(StoreError):
+        ask("cut", acme.Cut(), None)  # type: ignore[arg-type]
+
+
+def test_a_gate_speaks_under_the_name_the_pipeline_has_for_it() -> None:
+    class Posing(Gate):
+        def judge(self, evidence: Any) -> GateResult:
+            return GateResult(gate="change", outcome="passed", reason="so")
+
+    assert ask("posing", Posing(), None).gate == "posing"  # type: ignore[arg-type]
+
+
+def test_a_model_may_be_judged_by_somebody_elses_metric(workshop: Any, make_rows: Any) -> None:
+    workshop.write(bless={"metric": "acme:missed"})
+    candidate, scorecard, verdict = workshop.judge(make_rows())
+    assert [score.metric for score in scorecard.scores][:2] == ["missed", "brier"]
+    assert candidate.validation_loss == pytest.approx(scorecard.scores[0].challenger, abs=0.05)
+    assert verdict.outcome == "blessed", verdict.reason
+    assert "missed" in verdict.reason
+
+
+@pytest.mark.parametrize("name", ["unknown", "broken", "misshapen", "meddling", "statistic_of_all"])
+def test_a_metric_that_goes_wrong_in_training_makes_no_model(workshop: Any, make_rows: Any, name: str) -> None:
+    workshop.write(bless={"metric": f"acme:{name}"})
+    with pytest.raises((MetricError, TrainingError), match=name):
+        workshop.judge(make_rows())
+
+
+@pytest.mark.parametrize("lost", [np.nan, np.inf])
+def test_a_metric_that_is_lost_after_training_never_blesses(
+    with_champion: Any, make_rows: Any, monkeypatch: pytest.MonkeyPatch, lost: float
+) -> None:
+    with_champion.write(bless={"metric": "acme:missed"})
+    candidate, made = with_champion.train(make_rows(seed=1), "run-1")
+    monkeypatch.setattr(acme, "missed", dataclasses.replace(acme.missed, statistic=lambda t, a: lambda w: lost))
+    request = with_champion.request("run-1")
+    scorecard = evaluate(with_champion.spec, request, candidate, made, with_champion.site)
+    verdict = bless(with_champion.spec, request, scorecard, with_champion.site)
+    assert verdict.outcome == "vetoed"
+    assert {"change", "suspicious", "baseline"} <= {one.gate for one in verdict.gates if one.outcome == "failed"}

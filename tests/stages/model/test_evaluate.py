@@ -11,7 +11,7 @@ import pytest
 from retrain.artifacts import Scorecard
 from retrain.data.frames import load_frame
 from retrain.errors import ModelError, ModelTampered, SpecError
-from retrain.metrics import statistics as metrics
+from retrain.metrics.registry import METRICS
 from retrain.stages import evaluate as stage
 from retrain.stages.evaluate import evaluate
 
@@ -207,7 +207,7 @@ def test_metrics_are_scikit_learns() -> None:
     scores, weights = np.column_stack([1 - p, p]), random.integers(0, 4, 500).astype(float)
 
     def mine(name: str) -> float:
-        return metrics.statistic(name, target, scores)(weights)
+        return METRICS[name].of(target, scores)(weights)
 
     assert mine("brier") == pytest.approx(reference.brier_score_loss(target, p, sample_weight=weights))
     assert mine("log_loss") == pytest.approx(reference.log_loss(target, p, sample_weight=weights))
@@ -216,23 +216,23 @@ def test_metrics_are_scikit_learns() -> None:
         reference.average_precision_score(target, p, sample_weight=weights)
     )
     truth, guess = random.normal(size=500), random.normal(size=500)
-    assert metrics.point("mae", truth, guess) == pytest.approx(reference.mean_absolute_error(truth, guess))
-    assert metrics.point("rmse", truth, guess) == pytest.approx(reference.root_mean_squared_error(truth, guess))
+    assert METRICS["mae"].point(truth, guess) == pytest.approx(reference.mean_absolute_error(truth, guess))
+    assert METRICS["rmse"].point(truth, guess) == pytest.approx(reference.root_mean_squared_error(truth, guess))
     three = random.dirichlet([1, 1, 1], size=500)
     kinds = random.integers(0, 3, 500)
-    assert metrics.point("accuracy", kinds, three) == pytest.approx(
+    assert METRICS["accuracy"].point(kinds, three) == pytest.approx(
         reference.accuracy_score(kinds, three.argmax(axis=1))
     )
-    assert metrics.point("log_loss", kinds, three) == pytest.approx(reference.log_loss(kinds, three))
+    assert METRICS["log_loss"].point(kinds, three) == pytest.approx(reference.log_loss(kinds, three))
 
 
 def test_what_cannot_be_computed_is_not_a_number() -> None:
     one_class = np.ones(5, dtype=int)
     scores = np.full((5, 2), 0.5)
-    assert np.isnan(metrics.point("roc_auc", one_class, scores))
-    assert np.isnan(metrics.point("average_precision", 0 * one_class, scores))
-    assert np.isnan(metrics.point("brier", one_class, scores * np.nan))
-    assert np.isnan(metrics.point("brier", one_class[:0], scores[:0]))
+    assert np.isnan(METRICS["roc_auc"].point(one_class, scores))
+    assert np.isnan(METRICS["average_precision"].point(0 * one_class, scores))
+    assert np.isnan(METRICS["brier"].point(one_class, scores * np.nan))
+    assert np.isnan(METRICS["brier"].point(one_class[:0], scores[:0]))
 
 
 def test_blocks_are_as_long_as_the_rows_allow() -> None:

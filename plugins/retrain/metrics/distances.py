@@ -1,7 +1,7 @@
 """The distances drift is measured by: one registry of ours, and anybody's by import path or entry point.
 
 A package brings one as an instance of :class:`Distance`, named in ``drift.distance`` by its import path, or by the
-name of an entry point in the group ``retrain.monitoring.distances``.
+name of an entry point in the group ``retrain.metrics.distances``.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from retrain import extensions
 if TYPE_CHECKING:
     from retrain.stats.histogram import Histogram
 
-GROUP = "retrain.monitoring.distances"
+GROUP = "retrain.metrics.distances"
 
 
 @dataclass(frozen=True)
@@ -32,24 +32,13 @@ class Distance:
     numeric_only: bool = False
 
 
-def named(name: str) -> Distance:
-    """The distance that a name or an import path means.
+def find(name: str) -> Distance:
+    """The distance that a name means: one of ours, an import path, or an entry point of :data:`GROUP`.
 
-    :raises UnknownKind: there is none, it cannot be imported, or it is no instance of :class:`Distance`.
+    :raises UnknownKind: there is none, it cannot be imported, or it is no :class:`Distance`.
     """
-    if name in DISTANCES:
-        return DISTANCES[name]
-    found = extensions.find(GROUP, name, Distance)
-    if isinstance(found, Distance):
-        return found
-    raise extensions.UnknownKind(
-        f"'{name}' is a class, not a Distance.", do=f"name an instance: {found.__name__}(function, threshold)."
-    )
-
-
-def names() -> tuple[str, ...]:
-    """Every name known: ours first, then those of entry points."""
-    return (*DISTANCES, *(name for name in extensions.names(GROUP) if name not in DISTANCES))
+    found: Distance = extensions.find(GROUP, name, Distance, registry=DISTANCES)
+    return found
 
 
 def _psi(reference: Histogram, current: Histogram) -> float:

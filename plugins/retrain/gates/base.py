@@ -1,0 +1,74 @@
+"""What a gate is, and what it may look at.
+
+One of your own is a :class:`Gate` in a module of yours, named in ``pipeline.yaml`` by its import path, with its
+settings under its class's name in snake case::
+
+    bless:
+      gates: [stability, change, "my_package.gates:Fairness"]
+      fairness: {column: sex, margin: 0.05}
+
+Airflow imports that module when it parses the Dag: what is heavy is imported inside :meth:`Gate.judge`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from retrain.artifacts import Candidate, GateResult, Score, Scorecard
+from retrain.metrics.task import Task
+from retrain.spec.section import Section
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a gate may look at: nothing that is not in the identity of the verdict.
+
+    :param scorecard: challenger, champion and baselines, with their bounds.
+    :param candidate: the challenger as it was trained.
+    :param metric: the deciding metric, by its name in the scorecard.
+    :param confidence: one-sided, of every bound.
+    :param predictions: reads the held-out rows from the store: ``time``, ``label``, the answers ``challenger`` and,
+        where there is one, ``champion``. A class is its position; an answer is the probability of the second of two
+        classes, the position of the likeliest of several, or the number.
+    :param inputs: reads the raw inputs of the same rows, in the same order.
+    """
+
+    scorecard: Scorecard
+    candidate: Candidate
+    task: Task
+    metric: str
+    confidence: float
+    predictions: Callable[[], DataFrame]
+    inputs: Callable[[], DataFrame]
+
+    @property
+    def score(self) -> Score | None:
+        """The deciding metric on all held-out rows."""
+        return self.scorecard.score(self.metric)
+
+
+class Gate(Section):
+    """One reason not to release a model. A gate is its settings, a section of ``pipeline.yaml``."""
+
+    @abstractmethod
+    def judge(self, evidence: Evidence) -> GateResult:
+        """Has it passed? Whatever is raised here is a failure, and so is an answer that is no result.
+
+        Compare bounds, not points: fail where harm is shown, pass where harm is excluded, and be undecided in
+        between. For rows, ``retrain.stats.bootstrap`` draws whole days.
+        """
+
+    def needs(self) -> Iterable[str]:
+        """The raw columns it reads, so that ``retrain check`` can look for them."""
+        return ()
+
+    @classmethod
+    def default(cls) -> Self | None:
+        """The gate where ``pipeline.yaml`` says nothing of its settings; None if it has to."""
+        return None if any(field.is_required() for field in cls.model_fields.values()) else cls()

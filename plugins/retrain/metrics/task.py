@@ -1,0 +1,7 @@
+"""The task: what kind of label there is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Task = Literal["binary", "multiclass", "regression"]
