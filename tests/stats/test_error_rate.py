@@ -190,7 +190,7 @@ def test_p_only_falls_and_everything_stays_in_range(history: list[tuple[int, flo
     test, before, waiting = ErrorRateTest(ALPHA), 1.0, np.zeros(2)
     for champion, p, challenger, q, share in history:
         waiting = np.zeros(2) if waiting.min() >= BLOCK_ROWS else waiting
-        waiting = waiting + (champion, challenger)
+        waiting = np.add(waiting, (champion, challenger))
         test.observe(
             share=share,
             champion_requests=champion,
