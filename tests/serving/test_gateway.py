@@ -15,26 +15,19 @@ import pytest
 
 from retrain.errors import ModelTampered, StoreError, UsageError
 from retrain.ledger.release import Release, Served
-from retrain.log.parts import LogReader
-from retrain.log.shipper import line
+from retrain.log.reader import LogReader
+from retrain.log.segment import line
 from retrain.serving.gateway import Gateway
 from retrain.serving.options import Options
 from retrain.serving.router import goes_to_challenger
 from retrain.site import Site
 from retrain.store.local import LocalStore
+from waiting import wait_for
 
 Open = Callable[..., Any]
 Model = Callable[..., Any]
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ROW = {"x": 1.0, "who": "a"}
-
-
-def wait_for(true: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + 20
-    while not (found := true()):
-        assert time.monotonic() < until, f"waited in vain for {what}"
-        time.sleep(0.005)
-    return found
 
 
 def refuse(row: dict[str, Any]) -> float:

@@ -28,7 +28,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from retrain.ledger.release import Release, Served, promote, ramp, restore, roll_back, start_shadow
-from retrain.log.parts import LogReader
+from retrain.log.reader import LogReader
 from retrain.model.store import keep_model
 from retrain.settings import Settings
 from retrain.site import Site

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -22,12 +21,13 @@ from sklearn.linear_model import LogisticRegression
 
 from retrain.artifacts import ModelRef
 from retrain.ledger.release import Release, Served
-from retrain.log.parts import LogReader
+from retrain.log.reader import LogReader
 from retrain.model.store import keep_model
 from retrain.serving import gateway as gateways
 from retrain.serving.gateway import Gateway
 from retrain.serving.options import Options
 from retrain.site import Site
+from waiting import wait_for
 
 FEATURES = "import pandas as pd\n\ndef build(raw):\n    return pd.DataFrame({'x': raw['x'], 'y': raw['x'] * 2})\n"
 PIPELINE = """\
@@ -118,15 +118,6 @@ def serve_model(site: Site, model_folder: Callable[..., Path]) -> Callable[..., 
 
 QUICK = Options(poll=0.01, ship_every=0.02, challenger_patience=0.5, champion_patience=2.0, log_patience=5.0)
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
-
-
-def wait_for(true: Callable[[], Any], what: str) -> Any:
-    """Wait until something is true; fail after 20 seconds."""
-    until = time.monotonic() + 20
-    while not (found := true()):
-        assert time.monotonic() < until, f"waited in vain for {what}"
-        time.sleep(0.005)
-    return found
 
 
 def served(version: int) -> Served:

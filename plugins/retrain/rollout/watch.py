@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from retrain.artifacts import Candidate, FeatureSet
 from retrain.errors import ReleaseError
-from retrain.log.parts import LogReader
+from retrain.log.reader import LogReader
 from retrain.metrics.label_loss import losses
 from retrain.rollout.evidence import Evidence, Metric
 from retrain.rollout.trial import Trial, find

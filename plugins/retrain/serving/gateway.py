@@ -26,7 +26,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from retrain.errors import RetrainError, SpecError, UsageError
-from retrain.log.writer import GatewayLog
+from retrain.log.writer import LogWriter
 from retrain.serving.follower import Follower
 from retrain.serving.metrics import CONTENT_TYPE, Metrics
 from retrain.serving.models import store_loader
@@ -214,7 +214,7 @@ def open_pipeline(site: Site, name: str, options: Options, metrics: Metrics) -> 
         follower=Follower(
             ledger, store_loader(site.store, home / "models"), home / "releases" / f"{name}.json", options
         ),
-        log=GatewayLog(site.store, name, home / "segments" / name, options),
+        log=LogWriter(site.store, name, home / "segments" / name, options),
         metrics=metrics,
         options=options,
     )

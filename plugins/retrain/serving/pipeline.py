@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retrain.log.parts import Arm
-from retrain.log.shipper import line
-from retrain.log.writer import GatewayLog
+from retrain.log.segment import line
+from retrain.log.writer import LogWriter
 from retrain.serving.follower import Follower, Routing
 from retrain.serving.metrics import STATES, Metrics
 from retrain.serving.options import Options
@@ -69,7 +69,7 @@ class Pipeline:
     name: str
     entity: str | None
     follower: Follower
-    log: GatewayLog
+    log: LogWriter
     metrics: Metrics
     options: Options
     spec_error: str | None = None
