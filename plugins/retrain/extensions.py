@@ -62,8 +62,17 @@ def find(
 
 def names(folder: str, registry: Mapping[str, Any] | None = None) -> tuple[str, ...]:
     """Every name known in a folder: ours first, then those of entry points."""
-    ours = _ours(folder) if registry is None else tuple(registry)
-    return (*ours, *sorted({point.name for point in metadata.entry_points(group=folder)} - set(ours)))
+    known = ours(folder) if registry is None else tuple(registry)
+    return (*known, *sorted({point.name for point in metadata.entry_points(group=folder)} - set(known)))
+
+
+@cache
+def ours(folder: str) -> tuple[str, ...]:
+    """The names of the kinds in a folder that are ours, without importing them."""
+    spec = importlib.util.find_spec(folder)
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    found = (module.name for module in pkgutil.iter_modules(places))
+    return tuple(sorted(name for name in found if name not in NOT_KINDS and not name.startswith("_")))
 
 
 def _imported(folder: str, name: str, registry: Mapping[str, Any] | None) -> Any:
@@ -72,7 +81,7 @@ def _imported(folder: str, name: str, registry: Mapping[str, Any] | None) -> Any
         return _attribute(module, attribute, name)
     if registry is not None and name in registry:
         return registry[name]
-    if registry is None and name.isidentifier() and name in _ours(folder):
+    if registry is None and name.isidentifier() and name in ours(folder):
         return _attribute(f"{folder}.{name}", "".join(part.title() for part in name.split("_")), name)
     points = tuple(metadata.entry_points(group=folder, name=name))
     if len(points) > 1:
@@ -87,15 +96,6 @@ def _imported(folder: str, name: str, registry: Mapping[str, Any] | None) -> Any
         f"There is no '{name}' among {folder.rpartition('.')[2]}.",
         do=f"{hint}use one of {', '.join(known) or 'none so far'}, or an import path such as package.module:Name.",
     )
-
-
-@cache
-def _ours(folder: str) -> tuple[str, ...]:
-    """The names of the files in a folder of ours, without importing them."""
-    spec = importlib.util.find_spec(folder)
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    found = (module.name for module in pkgutil.iter_modules(places))
-    return tuple(sorted(name for name in found if name not in NOT_KINDS and not name.startswith("_")))
 
 
 def _attribute(module: str, attribute: str, name: str) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from retrain.artifacts import KINDS, ModelRef, canonical, digest
 from retrain.ledger import Entry, FreshEnough, Ledger, Release, champions, overrule
 from retrain.ledger.entries import BODIES
-from retrain.log.parts import LogReader
+from retrain.log.reader import LogReader
 from retrain.log.segment import Segment
 from retrain.log.shipper import Shipper
 from retrain.model.model import Model

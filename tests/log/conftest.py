@@ -1,5 +1,5 @@
-"""Small models and a gateway in this process; see ``tests/worlds``."""
+"""A store with a prediction log; see ``tests/worlds``."""
 
-from gateway_world import anyio_backend, model_folder, pipeline_folder, pretended, serve_model, stand
+from log_world import reader, store
 
-__all__ = ["anyio_backend", "model_folder", "pipeline_folder", "pretended", "serve_model", "stand"]
+__all__ = ["reader", "store"]

@@ -1,51 +1,23 @@
-"""The gateway as its callers meet it: answers, ramps, failures, hostile input. The models are pretended ones."""
+"""The gateway over HTTP: paths, hostile input, health. The models are pretended ones."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import threading
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from retrain.errors import ModelTampered, StoreError, UsageError
-from retrain.ledger.release import Release, Served
-from retrain.log.parts import LogReader
-from retrain.log.shipper import line
+from retrain.errors import UsageError
 from retrain.serving.gateway import Gateway
 from retrain.serving.options import Options
-from retrain.serving.router import goes_to_challenger
 from retrain.site import Site
-from retrain.store.local import LocalStore
+from waiting import wait_for
 
 Open = Callable[..., Any]
 Model = Callable[..., Any]
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 ROW = {"x": 1.0, "who": "a"}
-
-
-def wait_for(true: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + 20
-    while not (found := true()):
-        assert time.monotonic() < until, f"waited in vain for {what}"
-        time.sleep(0.005)
-    return found
-
-
-def refuse(row: dict[str, Any]) -> float:
-    raise RuntimeError("no such airport")
-
-
-def constant(value: float) -> Callable[[dict[str, Any]], float]:
-    return lambda row: value
-
-
-# -- answers -------------------------------------------------------------------------------------------------------
 
 
 def test_without_a_champion_nobody_answers_and_that_is_said(stand: Open) -> None:
@@ -60,46 +32,6 @@ def test_without_a_champion_nobody_answers_and_that_is_said(stand: Open) -> None
     assert health.json()["status"] == "unavailable"
     assert list(health.json()["without_champion"]) == ["flights"]
     assert s.client.get("/ping").status_code == 200
-
-
-def test_a_first_champion_is_taken_up_and_answers(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended()})
-    number = s.release(1)
-    answer = s.ask(ROW, {"x": 2.0}, **{"X-Request-Id": "mine"})
-    assert answer.status_code == 200
-    assert answer.json() == {
-        "predictions": [{"prediction": 1.0}, {"prediction": 2.0}],
-        "request_ids": ["mine-0", "mine-1"],
-    }
-    assert answer.headers["X-Retrain-Version"] == "1"
-    assert s.client.get("/health").json() == {"status": "ok", "without_champion": {}, "problems": {}}
-    log = s.log(2)
-    assert log[["id", "arm", "version", "release", "entity", "score", "served"]].values.tolist() == [
-        ["mine-0", "champion", 1, number, "a", 1.0, True],
-        ["mine-1", "champion", 1, number, log["entity"][1], 2.0, True],
-    ]
-    assert log["entity"].isna().tolist() == [False, True]
-    assert json.loads(log["inputs"][0]) == ROW
-    assert json.loads(log["output"][0]) == {"prediction": 1.0}
-    assert (log["latency_ms"] > 0).all()
-    assert log["error"].isna().all()
-
-
-def test_the_answer_is_logged_before_it_is_given(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended()}, ship_every=1000.0)
-    s.release(1)
-    assert s.ask(ROW, **{"X-Request-Id": "mine"}).status_code == 200
-    segments = list((s.site.settings.home / "gateway" / "segments" / "flights").glob("*.jsonl"))
-    assert b'"id":"mine"' in segments[0].read_bytes()
-
-
-def test_ten_thousand_rows_at_once(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended()})
-    s.release(1)
-    answer = s.ask(*({"x": float(number)} for number in range(10_000)))
-    assert [p["prediction"] for p in answer.json()["predictions"]] == [float(number) for number in range(10_000)]
-    assert len(set(answer.json()["request_ids"])) == 10_000
-    s.log(10_000)
 
 
 def test_all_forms_and_paths_lead_to_the_same_answer(stand: Open, pretended: Model) -> None:
@@ -124,404 +56,6 @@ def test_what_is_served_can_be_read(stand: Open, pretended: Model) -> None:
     assert (told["share"], told["step"], told["reason"], told["entity"]) == (0.25, 1, "looks good", "who")
     assert told["problems"] == []
     assert s.client.get("/pipelines").json()["pipelines"][0]["pipeline"] == "flights"
-
-
-# -- a challenger --------------------------------------------------------------------------------------------------
-
-
-def test_a_ramp_is_sticky_by_entity_and_keeps_its_share(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: pretended(constant(2))})
-    s.release(1, 2, share=0.3)
-    rows = [{"x": 0.0, "who": f"N{number % 100}"} for number in range(1000)]
-    answers = s.ask(*rows)
-    assert answers.headers["X-Retrain-Version"] == "1,2"
-    release = s.pipeline.follower.routing.release
-    for row, answer in zip(rows, answers.json()["predictions"], strict=True):
-        assert answer == {"prediction": 2.0 if goes_to_challenger(release, row["who"]) else 1.0}
-    log = s.log(1000)
-    assert log.groupby("entity")["arm"].nunique().max() == 1
-    assert set(log["arm"]) == {"champion", "challenger"}
-    assert log["version"].eq(log["arm"].map({"champion": 1, "challenger": 2})).all()
-
-
-def test_rows_without_entity_are_routed_by_request_id(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: pretended(constant(2))})
-    s.release(1, 2, share=0.5)
-    answers = s.ask(*({"x": 0.0} for _ in range(200))).json()
-    release = s.pipeline.follower.routing.release
-    for name, answer in zip(answers["request_ids"], answers["predictions"], strict=True):
-        assert answer["prediction"] == (2.0 if goes_to_challenger(release, name) else 1.0)
-
-
-def slow(row: dict[str, Any]) -> float:
-    time.sleep(3)
-    return 0.0
-
-
-CHALLENGERS: dict[str, tuple[Any, str]] = {
-    "raises": (refuse, "no such airport"),
-    "NaN": (constant(float("nan")), "NaN"),
-    "infinite": (constant(float("inf")), "infinite"),
-    "slow": (slow, "no answer within 0.2 s"),
-}
-
-
-@pytest.mark.parametrize("how", CHALLENGERS)
-def test_callers_never_notice_a_bad_challenger(how: str, stand: Open, pretended: Model) -> None:
-    score, error = CHALLENGERS[how]
-    s = stand({1: pretended(constant(1)), 2: pretended()}, challenger_patience=0.2)
-    s.release(1, 2, share=1.0)
-    s.models[2].score = score
-    for _ in range(2):
-        answer = s.ask(ROW, **{"X-Request-Id": "a"})
-        assert answer.status_code == 200
-        assert answer.json()["predictions"] == [{"prediction": 1.0}]
-        assert answer.headers["X-Retrain-Version"] == "1"
-    log = s.log(4).sort_values(["at", "arm"])
-    assert log[["arm", "version", "served"]].values.tolist() == [["challenger", 2, False], ["fallback", 1, True]] * 2
-    failed, fallback = log[log["arm"] == "challenger"], log[log["arm"] == "fallback"]
-    assert failed["error"].str.contains(error).all()
-    assert failed["output"].isna().all()
-    assert fallback["error"].isna().all()
-    assert (fallback["latency_ms"].to_numpy() >= failed["latency_ms"].to_numpy()).all()
-    metrics = s.client.get("/metrics").text
-    assert 'retrain_fallbacks_total{pipeline="flights"} 2.0' in metrics
-    assert 'arm="challenger"' in metrics
-
-
-def test_a_hanging_challenger_does_not_hold_up_the_champion(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: pretended()}, challenger_patience=20.0)
-    s.release(1, 2, share=0.5)
-    entered, go_on = threading.Event(), threading.Event()
-    s.models[2].score = lambda row: 2.0 if entered.set() or go_on.wait(20) else 0.0
-    release = s.pipeline.follower.routing.release
-    rows = [{"who": f"N{number}", "x": 0.0} for number in range(40)]
-    tried = next(row for row in rows if goes_to_challenger(release, str(row["who"])))
-    answers: list[Any] = []
-    caller = threading.Thread(target=lambda: answers.append(s.ask(tried)))
-    caller.start()
-    assert entered.wait(20)
-    for row in rows:
-        if not goes_to_challenger(release, str(row["who"])):
-            assert s.ask(row).json()["predictions"] == [{"prediction": 1.0}]
-    assert answers == [], "the challenger hung all the while"
-    go_on.set()
-    caller.join()
-    assert answers[0].json()["predictions"] == [{"prediction": 2.0}]
-
-
-def test_one_bad_row_among_many_callers_is_one_error(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: pretended()})
-    s.release(1, 2, share=1.0)
-    s.models[2].score = lambda row: refuse(row) if row["x"] == 13 else 2.0
-    answers = s.client.post_at_once("/invocations", [{"instances": [{"x": number}]} for number in range(60)])
-    assert [a.json()["predictions"][0]["prediction"] for a in answers] == [2.0 if n != 13 else 1.0 for n in range(60)]
-    log = s.log(61)
-    assert log["arm"].value_counts().to_dict() == {"challenger": 60, "fallback": 1}
-    assert log["error"].notna().sum() == 1
-
-
-@pytest.mark.parametrize("phase", ["canary", "shadow"])
-def test_a_challenger_that_cannot_be_loaded_fails_on_every_row(phase: str, stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: ModelTampered("its hash differs")})
-    s.release(1, 2, share=1.0) if phase == "canary" else s.release(1, 2, shadow=1.0)
-    answer = s.ask(ROW)
-    assert answer.status_code == 200
-    assert answer.json()["predictions"] == [{"prediction": 1.0}]
-    log = s.log(2)
-    arm = "challenger" if phase == "canary" else "shadow"
-    (failed,) = log[log["arm"] == arm].to_dict("records")
-    assert "its hash differs" in failed["error"]
-    assert failed["version"] == 2
-    health = s.client.get("/health")
-    assert health.status_code == 200
-    assert health.json()["status"] == "degraded"
-    assert "its hash differs" in health.text
-
-
-def test_a_challenger_that_waits_for_the_store_gets_no_requests(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: StoreError("the store is away")})
-    first = s.release(1)
-    s.write(1, 2, share=1.0)
-    wait_for(lambda: s.pipeline.problems, "the problem")
-    assert s.ask(ROW).headers["X-Retrain-Version"] == "1"
-    assert s.number == first
-    assert s.client.get("/health").json()["status"] == "degraded"
-    assert s.log(1)["arm"].tolist() == ["champion"]
-
-
-def test_shadows_are_logged_unheard(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: pretended(constant(2))})
-    number = s.release(1, 2, shadow=1.0)
-    answers = [s.ask(ROW, {"x": 2.0}) for _ in range(5)]
-    assert all(answer.json()["predictions"] == [{"prediction": 1.0}] * 2 for answer in answers)
-    log = s.log(20)
-    shadows, heard = log[log["arm"] == "shadow"], log[log["arm"] == "champion"]
-    assert sorted(shadows["id"]) == sorted(heard["id"])
-    assert set(shadows["version"]) == {2}
-    assert set(shadows["release"]) == {number}
-    assert not shadows["served"].any()
-    assert heard["served"].all()
-    assert (shadows["score"] == 2).all()
-
-
-def test_shadows_that_pile_up_are_dropped_and_counted(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: pretended()}, shadow_rows=3, challenger_patience=20.0)
-    s.release(1, 2, shadow=1.0)
-    s.models[2].score = slow
-    for _ in range(20):
-        assert s.ask(ROW).status_code == 200
-    dropped = [
-        text for text in s.client.get("/metrics").text.splitlines() if text.startswith("retrain_shadow_dropped_t")
-    ]
-    assert float(dropped[0].rsplit(" ", 1)[1]) >= 10
-
-
-def test_a_part_of_the_requests_is_shadowed(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(), 2: pretended()})
-    s.release(1, 2, shadow=0.5)
-    s.ask(*({"x": 0.0} for _ in range(400)))
-    wait_for(lambda: (LogReader(s.site.store, "flights", LONG_AGO).poll()[0]["arm"] == "shadow").sum() > 100, "shadows")
-
-
-# -- the champion's own failures -----------------------------------------------------------------------------------
-
-
-def test_a_row_the_champion_cannot_answer_is_an_error_of_this_row(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(lambda row: refuse(row) if row.get("x") == 13 else 1.0)})
-    s.release(1)
-    answers = s.client.post_at_once("/invocations", [{"instances": [{"x": n}]} for n in range(10, 20)])
-    assert [answer.status_code for answer in answers] == [200] * 3 + [500] + [200] * 6
-    error = answers[3].json()
-    assert "no such airport" in error["error"]
-    assert error["rows"] == [0]
-    assert len(error["request_ids"]) == 1
-    log = s.log(10)
-    assert log["error"].notna().sum() == 1
-    assert (~log["served"]).sum() == 1
-
-
-def test_a_request_of_many_rows_names_the_bad_ones(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(lambda row: refuse(row) if row.get("x") == 13 else 1.0)})
-    s.release(1)
-    answer = s.client.post(
-        "/invocations",
-        json={"instances": [{"x": 1}, {"x": 13}, {"x": 2}, {"x": 13}], "request_ids": ["a", "b", "c", "d"]},
-    )
-    assert answer.status_code == 500
-    assert answer.json()["rows"] == [1, 3]
-    assert answer.json()["request_ids"] == ["b", "d"]
-    log = s.log(4)
-    assert not log["served"].any(), "nobody got these answers"
-    assert log["error"].notna().tolist().count(True) == 2
-
-
-def test_a_row_that_is_wrong_is_the_callers_error(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(), 2: pretended()})
-    s.release(1, 2, share=1.0)
-    answer = s.ask({"x": "not a number"})
-    assert answer.status_code == 400
-    assert "x should be a number" in answer.json()["error"]
-    assert s.log(2)["arm"].tolist().count("fallback") == 1
-
-
-def test_a_champion_that_hangs_is_a_timeout(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended()}, champion_patience=0.2)
-    s.release(1)
-    s.models[1].score = slow
-    answer = s.ask(ROW)
-    assert answer.status_code == 504
-    assert "no answer within 0.2 s" in answer.json()["error"]
-
-
-def test_too_many_waiting_rows_are_sent_away(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended()}, waiting_rows=5, champion_patience=20.0)
-    s.release(1)
-    s.models[1].score = lambda row: time.sleep(0.1) or 1.0
-    answers = s.client.post_at_once("/invocations", [{"instances": [{"x": n}]} for n in range(9)])
-    sent_away = [answer for answer in answers if answer.status_code == 503]
-    assert 3 <= len(sent_away) <= 4
-    assert all(answer.headers["Retry-After"] for answer in sent_away)
-
-
-# -- releases ------------------------------------------------------------------------------------------------------
-
-
-def test_from_the_first_model_to_a_rollback(stand: Open, pretended: Model) -> None:
-    s = stand({version: pretended(constant(version)) for version in (1, 2)})
-    s.release(1)
-    s.release(1, 2, shadow=1.0)
-    s.release(1, 2, share=1.0)
-    assert s.ask(ROW).json()["predictions"] == [{"prediction": 2.0}]
-    s.release(2, previous=served(1))
-    assert s.ask(ROW).headers["X-Retrain-Version"] == "2"
-    assert s.pipeline.follower.models_loaded == 2, "the previous champion stays loaded"
-    s.release(1, previous=served(2), state="rolled_back")
-    assert s.ask(ROW).json()["predictions"] == [{"prediction": 1.0}]
-
-
-def served(version: int) -> Served:
-    from retrain.artifacts import ModelRef
-
-    return Served(version=version, model=ModelRef(digest=f"digest-{version}", path="none", files={}))
-
-
-def test_a_champion_that_cannot_be_loaded_leaves_the_old_one_serving(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: ModelTampered("its hash differs")})
-    s.release(1)
-    s.write(2, previous=served(1))
-    wait_for(lambda: s.pipeline.problems, "the problem")
-    assert s.ask(ROW).headers["X-Retrain-Version"] == "1"
-    health = s.client.get("/health")
-    assert health.status_code == 200
-    assert health.json()["status"] == "degraded"
-    assert "its hash differs" in health.json()["problems"]["flights"][0]
-
-
-def test_a_new_champion_does_not_wait_for_a_challenger(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: StoreError("the store is away")})
-    s.write(1, 2, share=1.0)
-    wait_for(lambda: s.number, "the champion")
-    assert s.ask(ROW).headers["X-Retrain-Version"] == "1"
-    assert s.client.get("/pipelines/flights").json()["challenger"] is None
-
-
-def test_a_superseded_challenger_is_asked_no_more_while_the_next_one_waits(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: pretended(constant(2)), 3: StoreError("the store is away")})
-    s.release(1, 2, share=1.0)
-    assert s.ask(ROW).headers["X-Retrain-Version"] == "2"
-    number = s.write(1, 3, shadow=1.0)
-    wait_for(lambda: s.number == number, "the new release")
-    assert s.ask(ROW).headers["X-Retrain-Version"] == "1"
-    assert s.tried is None
-
-
-def test_a_broken_ledger_keeps_the_last_good_release(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1)), 2: pretended(constant(2))})
-    s.release(1)
-    s.site.store.create("flights/ledger/00000002.json", b'{"number": 2}')
-    wait_for(lambda: s.pipeline.problems, "the problem")
-    assert s.ask(ROW).headers["X-Retrain-Version"] == "1"
-    health = s.client.get("/health")
-    assert health.status_code == 200
-    assert "broken at entry 2" in health.text
-    s.site.store.delete("flights/ledger/00000002.json")
-    s.release(2)
-    assert s.client.get("/health").json()["status"] == "ok"
-
-
-def test_a_gateway_started_on_a_broken_ledger_serves_what_came_before_the_break(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(constant(1))}, poll=1000.0)
-    s.write(1)
-    s.site.store.create("flights/ledger/00000002.json", b"{")
-    other = stand(s.models)
-    wait_for(lambda: other.number, "the champion")
-    assert other.ask(ROW).status_code == 200
-    assert "broken at entry 2" in other.client.get("/health").text
-
-
-def test_a_lost_store_does_not_stop_answers(
-    stand: Open, pretended: Model, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    s = stand({1: pretended(constant(1))})
-    s.release(1)
-    with monkeypatch.context() as away:
-        away.setattr(LocalStore, "exists", _away)
-        away.setattr(LocalStore, "create", _away)
-        wait_for(lambda: s.pipeline.problems, "the problem")
-        assert s.ask(ROW, **{"X-Request-Id": "meanwhile"}).status_code == 200
-        assert s.client.get("/health").json()["status"] == "degraded"
-        assert "no network" in s.client.get("/health").text
-    wait_for(lambda: s.client.get("/health").json()["status"] == "ok", "recovery")
-    assert s.log(1)["id"].tolist() == ["meanwhile"]
-
-
-def _away(*_: Any) -> Any:
-    raise StoreError("no network")
-
-
-def test_a_gateway_started_without_its_store_serves_what_it_served(stand: Open, pretended: Model, site: Site) -> None:
-    first = stand({1: pretended(constant(1))})
-    number = first.release(1)
-    first.client.close()
-    shutil.move(site.settings.store, f"{site.settings.store}-unmounted")
-    again = stand({1: pretended(constant(1))})
-    wait_for(lambda: again.number == number, "the remembered release")
-    assert again.ask(ROW).status_code == 200
-    assert "was read before, is not there" in again.client.get("/health").text
-    shutil.rmtree(site.settings.store, ignore_errors=True)
-    shutil.move(f"{site.settings.store}-unmounted", site.settings.store)
-    wait_for(lambda: again.client.get("/health").json()["status"] == "ok", "the store")
-
-
-def test_a_store_that_vanishes_while_serving_is_noticed(
-    stand: Open, pretended: Model, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("retrain.serving.follower.PRESENCE_SECONDS", 0.0)
-    s = stand({1: pretended(constant(1))})
-    s.release(1)
-    shutil.move(f"{site.settings.store}/flights/ledger", f"{site.settings.store}/elsewhere")
-    assert "is gone" in wait_for(lambda: s.pipeline.problems, "the problem")[0]
-    assert s.ask(ROW).status_code == 200
-
-
-# -- the log -------------------------------------------------------------------------------------------------------
-
-
-def test_while_nothing_can_be_logged_the_champion_answers_alone(stand: Open, pretended: Model, site: Site) -> None:
-    segments = site.settings.home / "gateway" / "segments"
-    segments.mkdir(parents=True)
-    (segments / "flights").write_text("a file where the folder should be")
-    s = stand({1: pretended(constant(1)), 2: pretended(constant(2))})
-    s.release(1, 2, share=1.0)
-    s.ask(ROW)  # this one finds out
-    asked = len(s.models[2].calls)
-    for _ in range(3):
-        answer = s.ask(ROW)
-        assert answer.status_code == 200
-        assert answer.json()["predictions"] == [{"prediction": 1.0}]
-    assert len(s.models[2].calls) == asked
-    assert 'retrain_unlogged_total{pipeline="flights"} 4.0' in s.client.get("/metrics").text
-    assert s.client.get("/health").json()["status"] == "degraded"
-    label = s.client.post("/labels", json={"labels": [{"id": "a", "label": 1}]})
-    assert label.status_code == 503
-    assert label.headers["Retry-After"]
-    (segments / "flights").unlink()
-    assert s.ask(ROW).json()["predictions"] == [{"prediction": 1.0}]
-    assert s.ask(ROW).json()["predictions"] == [{"prediction": 2.0}], "logging works again, so the canary goes on"
-    assert s.client.get("/health").json()["status"] == "ok"
-    s.log(2)
-
-
-def test_labels_are_logged_known_or_not(stand: Open, pretended: Model) -> None:
-    s = stand({})
-    content = {"labels": [{"id": "nobody asked", "label": True}, {"id": "b", "label": "ö"}, {"id": "b", "label": 2}]}
-    answer = s.client.post("/labels", json=content)
-    assert answer.json() == {"accepted": 3}
-    assert s.labels(3)[["id", "label"]].values.tolist() == [["nobody asked", "true"], ["b", '"ö"'], ["b", "2"]]
-    assert s.client.post("/pipelines/flights/labels", json={"labels": []}).status_code == 400
-
-
-def test_what_a_dead_gateway_left_is_shipped(stand: Open, pretended: Model, site: Site) -> None:
-    folder = site.settings.home / "gateway" / "segments" / "flights"
-    folder.mkdir(parents=True)
-    row = {"at": 1_600_000_000_000_000, "id": "left", "release": 1, "arm": "champion", "version": 1, "served": True}
-    (folder / "20200101T000000_dead.jsonl").write_bytes(line("predictions", row) + b'{"torn')
-    s = stand({})
-    assert s.log(1)["id"].tolist() == ["left"]
-    wait_for(lambda: list(folder.iterdir()) == [], "the segment's end")
-
-
-def test_stopping_ships_everything(stand: Open, pretended: Model, site: Site) -> None:
-    s = stand({1: pretended()}, ship_every=1000.0)
-    s.release(1)
-    s.ask(*({"x": float(number)} for number in range(100)))
-    s.client.close()
-    s.log(100)
-    assert list((site.settings.home / "gateway" / "segments" / "flights").iterdir()) == []
-
-
-# -- hostile input -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -584,40 +118,6 @@ def test_an_unexpected_failure_is_json_too(stand: Open, pretended: Model, monkey
     assert answer.json()["do"] == "see the gateway's log."
 
 
-# -- metrics, pipelines --------------------------------------------------------------------------------------------
-
-
-def test_metrics_say_what_is_served(stand: Open, pretended: Model) -> None:
-    s = stand({1: pretended(), 2: pretended()})
-    number = s.release(1, 2, share=0.5)
-    s.ask(*({"x": 0.0} for _ in range(50)))
-    metrics = s.client.get("/metrics").text.splitlines()
-    assert f'retrain_release_number{{pipeline="flights"}} {float(number)}' in metrics
-    assert 'retrain_release_state{pipeline="flights",state="ramping"} 1.0' in metrics
-    assert 'retrain_release_state{pipeline="flights",state="promoted"} 0.0' in metrics
-    assert 'retrain_challenger_share{pipeline="flights"} 0.5' in metrics
-    assert 'retrain_models_loaded{pipeline="flights"} 2.0' in metrics
-    counted = [text for text in metrics if text.startswith("retrain_rows_total")]
-    assert sum(float(text.rsplit(" ", 1)[1]) for text in counted) == 50
-    assert len(counted) == 2
-    assert any(text.startswith("retrain_latency_seconds_bucket") for text in metrics)
-    assert 'retrain_http_responses_total{route="invocations",status="200"} 1.0' in metrics
-
-
-def test_a_pipeline_whose_file_is_broken_is_served_all_the_same(
-    stand: Open, pretended: Model, pipeline_folder: Path
-) -> None:
-    s = stand({1: pretended()})
-    s.release(1)
-    (pipeline_folder / "pipeline.yaml").write_text("name: flights\ntask: guessing\n")
-    again = stand({1: pretended()})
-    wait_for(lambda: again.number, "the champion")
-    assert again.ask(ROW).status_code == 200
-    health = again.client.get("/health")
-    assert health.json()["status"] == "degraded"
-    assert "pipeline.yaml" in health.text
-
-
 def test_nothing_to_serve_is_wrong_use(site: Site) -> None:
     with pytest.raises(UsageError, match="no pipeline to serve"):
         Gateway(site, (), Options())
@@ -634,13 +134,15 @@ def test_two_pipelines_need_a_name(site: Site, pipeline_folder: Path) -> None:
     assert list(gateway.pipelines) == ["flights", "trains"]
 
 
-def test_an_option_that_cannot_be_is_named() -> None:
-    with pytest.raises(UsageError, match="RETRAIN_GATEWAY_POLL"):
-        Options.load({"RETRAIN_GATEWAY_POLL": "-1"})
-    assert Options.load({"RETRAIN_GATEWAY_FSYNC": "always"}).fsync == "always"
-
-
-def test_a_release_without_a_champion_is_no_release(stand: Open, pretended: Model) -> None:
+def test_a_pipeline_whose_file_is_broken_is_served_all_the_same(
+    stand: Open, pretended: Model, pipeline_folder: Path
+) -> None:
     s = stand({1: pretended()})
-    s.ledger.append(Release(), actor="test")
-    assert s.ask(ROW).status_code == 503
+    s.release(1)
+    (pipeline_folder / "pipeline.yaml").write_text("name: flights\ntask: guessing\n")
+    again = stand({1: pretended()})
+    wait_for(lambda: again.number, "the champion")
+    assert again.ask(ROW).status_code == 200
+    health = again.client.get("/health")
+    assert health.json()["status"] == "degraded"
+    assert "pipeline.yaml" in health.text

@@ -28,7 +28,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from retrain.ledger.release import Release, Served, promote, ramp, restore, roll_back, start_shadow
-from retrain.log.parts import LogReader
+from retrain.log.reader import LogReader
 from retrain.model.store import keep_model
 from retrain.settings import Settings
 from retrain.site import Site
@@ -77,6 +77,7 @@ class Process:
         line = self._process.stdout.readline()
         assert line.startswith("listening on "), line
         self.port = int(line.rsplit(":", 1)[1])
+        assert httpx.get(f"{self.url}/ping").status_code == 200, "it should listen when it says so"
         wait_for(lambda: httpx.get(f"{self.url}/health").status_code == 200, "the champion")
 
     def kill(self) -> None:

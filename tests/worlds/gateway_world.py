@@ -22,12 +22,14 @@ from sklearn.linear_model import LogisticRegression
 
 from retrain.artifacts import ModelRef
 from retrain.ledger.release import Release, Served
-from retrain.log.parts import LogReader
+from retrain.log.reader import LogReader
+from retrain.model.model import Signature
 from retrain.model.store import keep_model
 from retrain.serving import gateway as gateways
 from retrain.serving.gateway import Gateway
 from retrain.serving.options import Options
 from retrain.site import Site
+from waiting import wait_for
 
 FEATURES = "import pandas as pd\n\ndef build(raw):\n    return pd.DataFrame({'x': raw['x'], 'y': raw['x'] * 2})\n"
 PIPELINE = """\
@@ -36,6 +38,7 @@ task: binary
 source: {{files: "*.parquet", timestamp: at, entity: who, label: late}}
 train: {{candidates: [{{estimator: sklearn.linear_model.LogisticRegression}}]}}
 """
+SIGNATURE = Signature("regression", "build", {"x": "float64", "who": "str"}, ("x",), (), "rmse")
 
 
 @dataclass
@@ -55,6 +58,7 @@ class Pretended:
 
     score: Callable[[dict[str, Any]], float] = lambda row: float(row.get("x") or 0.0)
     calls: list[int] = field(default_factory=list)
+    signature: Signature = SIGNATURE
 
     def frame(self, records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
         if any(record.get("x") == "not a number" for record in records):
@@ -120,18 +124,25 @@ QUICK = Options(poll=0.01, ship_every=0.02, challenger_patience=0.5, champion_pa
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def wait_for(true: Callable[[], Any], what: str) -> Any:
-    """Wait until something is true; fail after 20 seconds."""
-    until = time.monotonic() + 20
-    while not (found := true()):
-        assert time.monotonic() < until, f"waited in vain for {what}"
-        time.sleep(0.005)
-    return found
-
-
 def served(version: int) -> Served:
     """A version whose model is a pretended one."""
     return Served(version=version, model=ModelRef(digest=f"digest-{version}", path="none", files={}))
+
+
+def refuse(row: dict[str, Any]) -> float:
+    """A model's failure."""
+    raise RuntimeError("no such airport")
+
+
+def constant(value: float) -> Callable[[dict[str, Any]], float]:
+    """A model's answer, always the same."""
+    return lambda row: value
+
+
+def slow(row: dict[str, Any]) -> float:
+    """A model's answer, after three seconds."""
+    time.sleep(3)
+    return 0.0
 
 
 class Client:

@@ -46,11 +46,13 @@ def prove_row_wise(
     """
     import numpy as np
 
-    from retrain.model.model import Card, Model
+    from retrain.model.model import Model, Signature
 
     inputs = {str(name): str(dtype) for name, dtype in rows.raw.dtypes.items()}
     model = Model(
-        Card(spec.task, spec.feature_function, inputs, tuple(trained.columns), (), spec.metric.name), None, function
+        Signature(spec.task, spec.feature_function, inputs, tuple(trained.columns), (), spec.metric.name),
+        None,
+        function,
     )
 
     def compare(which: NDArray[np.int64], raw: DataFrame, how: str) -> None:
@@ -84,7 +86,7 @@ def not_row_wise(spec: Spec, why: str) -> FeatureError:
 
 def _through_json(spec: Spec, model: Any, raw: DataFrame) -> DataFrame:
     """Raw rows as the gateway gets them."""
-    from retrain.model.model import records_of
+    from retrain.model.rows import records_of
 
     try:
         frame: DataFrame = model.frame(json.loads(json.dumps(records_of(raw))))

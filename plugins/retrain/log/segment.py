@@ -15,12 +15,20 @@ import os
 import time
 import uuid
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
+
+import orjson
 
 from retrain.artifacts import now
+from retrain.log.parts import LogTable
 
 SUFFIX = ".jsonl"
 NEW = ".new-"
+
+
+def line(table: LogTable, row: dict[str, Any]) -> bytes:
+    """A row as a line of a segment. ``at`` is microseconds since 1970; ``inputs``, ``output``, ``label`` are JSON."""
+    return orjson.dumps({"table": table, **row}, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY)
 
 
 class Segment:

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from retrain.artifacts import Moment, Value, now
 from retrain.errors import LogBroken
-from retrain.log.parts import Table, part_path, to_parquet
+from retrain.log.parts import LogTable, part_path, to_parquet
 from retrain.log.segment import Segment, sync_folder
 from retrain.store.base import ObjectStore
 
@@ -125,13 +125,8 @@ def plan_file(segment: Path) -> Path:
     return segment.with_suffix(".plan")
 
 
-def line(table: Table, row: dict[str, Any]) -> bytes:
-    """A row as a line of a segment. ``at`` is microseconds since 1970; ``inputs``, ``output``, ``label`` are JSON."""
-    return orjson.dumps({"table": table, **row}, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY)
-
-
-def _rows(data: bytes, where: Path) -> dict[Table, list[dict[str, Any]]]:
-    rows: dict[Table, list[dict[str, Any]]] = {"predictions": [], "labels": []}
+def _rows(data: bytes, where: Path) -> dict[LogTable, list[dict[str, Any]]]:
+    rows: dict[LogTable, list[dict[str, Any]]] = {"predictions": [], "labels": []}
     for text in data.splitlines():
         try:
             row = orjson.loads(text)

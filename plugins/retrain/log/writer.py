@@ -1,4 +1,4 @@
-"""The gateway's end of the prediction log: lines go to a local segment at once and to the store every second.
+"""The writing end of the prediction log: lines go to a local segment at once and to the store every second.
 
 Two threads a pipeline. The *writer* takes whatever lines wait and writes them with one ``write(2)``; only then do
 their requests get their answers, and the event loop never waits for a disk. The *shipper* brings segments to the
@@ -34,8 +34,8 @@ Waiting = tuple[bytes, asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 log = logging.getLogger(__name__)
 
 
-class GatewayLog:
-    """The log of one pipeline on one gateway.
+class LogWriter:
+    """Writes the log of one pipeline on one gateway.
 
     :param store: where parts go.
     :param pipeline: whose log.

@@ -4,11 +4,11 @@ A model is an MLflow *pyfunc* folder. Under ``data/`` lie three files, and nothi
 
     estimator.pkl   the fitted scikit-learn estimator
     features.py     the pipeline's feature file, verbatim
-    model.json      the card: task, inputs with their dtypes, feature names, classes (see :class:`Card`)
+    model.json      the signature: task, inputs with their dtypes, feature names, classes (see :class:`Signature`)
 
-This very file is copied into the folder as MLflow's loader module, so ``mlflow models serve`` works where this
-package is not installed. It therefore imports the standard library, numpy and pandas; whatever the pickle needs
-(scikit-learn) comes with it.
+This very file and :mod:`retrain.model.rows` are copied into the folder as MLflow's loader, so ``mlflow models serve``
+works where this package is not installed. They therefore import the standard library, numpy, pandas and each other;
+whatever the pickle needs (scikit-learn) comes with it.
 """
 
 from __future__ import annotations
@@ -18,38 +18,23 @@ import json
 import pickle
 import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date, datetime
-from decimal import Decimal
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-try:
-    from retrain.errors import ModelError
-except ImportError:  # inside a model, served where this package is not installed
+# Relative, because inside a model the package has another name; and never the installed one, which may be another.
+from .rows import ModelError, Record, column_of, frame_of
 
-    class ModelError(Exception):  # type: ignore[no-redef]
-        """A model cannot be loaded or asked."""
-
-        def __init__(self, what: str, *, where: object = None, do: str = "") -> None:
-            super().__init__(" ".join([what] + [f"Where: {where}."] * bool(where) + [do] * bool(do)))
-
-
-ESTIMATOR, FEATURES, CARD = "estimator.pkl", "features.py", "model.json"
-Record = Mapping[str, Any]
-Column = Callable[[str, list[Any]], Any]
-# A number below the limit is an epoch in that unit: seconds until the year 5138, then milliseconds …
-EPOCHS: dict[Any, float] = {"s": 1e11, "ms": 1e14, "us": 1e17}
+ESTIMATOR, FEATURES, SIGNATURE = "estimator.pkl", "features.py", "model.json"
 
 
 @dataclass(frozen=True)
-class Card:
-    """What a model says of itself.
+class Signature:
+    """What a model takes and gives.
 
     :param task: ``binary``, ``multiclass`` or ``regression``.
     :param function: the feature function's name in ``features.py``.
@@ -68,11 +53,11 @@ class Card:
     metric: str
 
     def to_json(self) -> str:
-        """The card as the text of ``model.json``."""
+        """The signature as the text of ``model.json``."""
         return json.dumps(asdict(self), indent=1, sort_keys=False) + "\n"
 
     @classmethod
-    def from_json(cls, text: str) -> Card:
+    def from_json(cls, text: str) -> Signature:
         """Read back what :meth:`to_json` wrote. Keys of a later format are ignored."""
         known = {name: value for name, value in json.loads(text).items() if name in cls.__dataclass_fields__}
         return cls(**{**known, "features": tuple(known["features"]), "classes": tuple(known["classes"])})
@@ -97,15 +82,15 @@ class Answers:
 class Model:
     """A model that answers.
 
-    :param card: what it says of itself.
+    :param signature: what it takes and gives.
     :param estimator: the fitted estimator; it sees a float64 matrix.
     :param build: the feature function.
     """
 
-    def __init__(self, card: Card, estimator: Any, build: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    def __init__(self, signature: Signature, estimator: Any, build: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
         from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]  # comes with scikit-learn
 
-        self.card = card
+        self.signature = signature
         self.estimator = estimator
         self.build = build
         self._threads = ThreadpoolController()
@@ -122,7 +107,7 @@ class Model:
     def read(cls, data: Path) -> Model:
         """Load the ``data`` folder of a model; see :meth:`load`."""
         try:
-            card = Card.from_json((data / CARD).read_text(encoding="utf-8"))
+            signature = Signature.from_json((data / SIGNATURE).read_text(encoding="utf-8"))
             estimator = pickle.loads((data / ESTIMATOR).read_bytes())
         except Exception as error:
             raise ModelError(
@@ -131,19 +116,19 @@ class Model:
                 do="load it with the package versions its requirements.txt names; if a file is missing or damaged, "
                 "fetch the model again from the store.",
             ) from error
-        return cls(card, estimator, feature_function(data / FEATURES, card.function))
+        return cls(signature, estimator, feature_function(data / FEATURES, signature.function))
 
     def frame(self, records: Sequence[Record]) -> pd.DataFrame:
-        """JSON rows as the raw frame the feature function knows from training; see :func:`frame_of`."""
-        return frame_of(records, self.card.inputs)
+        """JSON rows as the raw frame the feature function knows from training. Raises :class:`ModelError`."""
+        return frame_of(records, self.signature.inputs)
 
     def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
         """A frame with this model's inputs and dtypes. Columns it lacks are missing values, others are dropped."""
         columns = {
             name: frame[name].reset_index(drop=True)
             if name in frame and str(frame[name].dtype) == dtype
-            else _column(dtype)(name, frame[name].tolist() if name in frame else [None] * len(frame))
-            for name, dtype in self.card.inputs.items()
+            else column_of(name, frame[name].tolist() if name in frame else [None] * len(frame), dtype)
+            for name, dtype in self.signature.inputs.items()
         }
         return pd.DataFrame(columns, index=pd.RangeIndex(len(frame)), copy=False)
 
@@ -157,15 +142,15 @@ class Model:
         except Exception as error:
             raise ModelError(
                 f"The feature function failed: {type(error).__name__}: {error}.",
-                where=f"{self.card.function} in {FEATURES} of the model",
+                where=f"{self.signature.function} in {FEATURES} of the model",
                 do="see which input it cannot take; mend the feature function and retrain.",
             ) from error
-        expected = list(self.card.features)
+        expected = list(self.signature.features)
         if len(features) != len(frame) or list(features.columns) != expected:
             raise ModelError(
                 f"The feature function returned {len(features)} rows of {list(features.columns)}, "
                 f"but {len(frame)} rows of {expected} are expected.",
-                where=f"{self.card.function} in {FEATURES} of the model",
+                where=f"{self.signature.function} in {FEATURES} of the model",
                 do="make it return one row for each row and always the same columns; then retrain.",
             )
         return features
@@ -177,7 +162,7 @@ class Model:
         """
         rows = matrix(features)
         with self._threads.limit(limits=1):
-            if self.card.task == "regression":
+            if self.signature.task == "regression":
                 return np.asarray(self.estimator.predict(rows), dtype=np.float64).reshape(len(rows))
             return np.asarray(self.estimator.predict_proba(rows), dtype=np.float64)
 
@@ -193,26 +178,31 @@ class Model:
                 f"The model's answer to row {bad} is not a finite number.",
                 do="see that row's inputs; a model that does this on ordinary rows should be rolled back.",
             )
-        return answers(self.card, scores)
+        return answers(self.signature, scores)
 
 
-def answers(card: Card, scores: np.ndarray) -> Answers:
+def answers(signature: Signature, scores: np.ndarray) -> Answers:
     """What the numbers of :meth:`Model.predict` mean: a binary task decides at one half."""
-    if card.task == "regression":
+    if signature.task == "regression":
         values = scores.tolist()
         return Answers(values, scores, None, [{"prediction": value} for value in values])
-    if card.task == "binary":
+    if signature.task == "binary":
         positive = scores[:, 1]
-        chosen = [card.classes[int(p >= 0.5)] for p in positive]
+        chosen = [signature.classes[int(p >= 0.5)] for p in positive]
         output = [{"prediction": c, "probability": p} for c, p in zip(chosen, positive.tolist(), strict=True)]
         return Answers(chosen, positive, scores, output)
-    chosen = [card.classes[best] for best in scores.argmax(axis=1)]
-    names = [_name(value) for value in card.classes]
+    chosen = [signature.classes[best] for best in scores.argmax(axis=1)]
+    names = [_name(value) for value in signature.classes]
     output = [
         {"prediction": c, "probabilities": dict(zip(names, row, strict=True))}
         for c, row in zip(chosen, scores.tolist(), strict=True)
     ]
     return Answers(chosen, np.full(len(scores), np.nan), scores, output)
+
+
+def _name(value: Any) -> str:
+    """A class as a JSON key."""
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def matrix(features: pd.DataFrame) -> np.ndarray:
@@ -241,209 +231,6 @@ def feature_function(file: Path, name: str) -> Callable[[pd.DataFrame], pd.DataF
             do="the file may import only what is installed where the model serves; mend it and retrain.",
         ) from error
     return function
-
-
-# -- JSON rows and frames --------------------------------------------------------------------------------------
-
-
-def frame_of(records: Sequence[Record], dtypes: Mapping[str, str]) -> pd.DataFrame:
-    """JSON rows as a frame with the given columns and dtypes.
-
-    Missing keys, nulls and NaN are missing values; keys that are no column are ignored. Values are converted where
-    the meaning is plain (``"12"`` for a number, ``1`` for a boolean, ISO 8601 text or an epoch for a timestamp). An
-    integer or boolean column with missing values becomes float64 or object, as pandas itself does.
-
-    :param dtypes: column → dtype, as pandas names it.
-    :raises ModelError: for a value that cannot be what its column holds; it names row and column.
-    """
-    for row, record in enumerate(records):
-        if not isinstance(record, Mapping):
-            raise ModelError(f"Row {row} is {_show(record)}, not a JSON object of column names and values.")
-    columns = {name: _column(dtype)(name, [r.get(name) for r in records]) for name, dtype in dtypes.items()}
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(records)), copy=False)
-
-
-def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame as JSON-able dicts; the inverse of :func:`frame_of`. Missing values become None."""
-    columns = {str(name): [_plain(value) for value in frame[name].tolist()] for name in frame.columns}
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-
-
-@lru_cache(maxsize=256)
-def _column(dtype: str) -> Column:
-    """How a column of this dtype is made of JSON values."""
-    name = dtype.lower()
-    if name.startswith("float"):
-        return partial(_floats, dtype=dtype)
-    if name.startswith(("int", "uint")):
-        return partial(_integers, dtype=dtype)
-    if name.startswith("bool"):
-        return partial(_booleans, dtype=dtype)
-    if name.startswith("datetime64"):
-        return partial(_timestamps, dtype=dtype)
-    if name.startswith(("str", "category")):
-        return partial(_texts, dtype="str" if name == "category" else dtype)
-    if name == "object":
-        return _objects
-    raise ModelError(
-        f"A raw input of dtype '{dtype}' cannot come as JSON.",
-        do="turn that column into numbers, booleans, text or timestamps at the source, then retrain.",
-    )
-
-
-def _floats(name: str, values: list[Any], dtype: str) -> Any:
-    try:
-        column = np.array(values, dtype=np.float64)  # None becomes NaN, "1.5" becomes 1.5
-    except (TypeError, ValueError, OverflowError):
-        column = np.array([_number(name, row, value) for row, value in enumerate(values)], dtype=np.float64)
-    if column.ndim != 1:
-        raise _impossible(name, 0, values[0], "a number")
-    return column if dtype == "float64" else _array(column, dtype)
-
-
-def _integers(name: str, values: list[Any], dtype: str) -> Any:
-    whole = [_whole(name, row, value) for row, value in enumerate(values)]
-    if dtype[0].isupper():
-        if all(value is None or isinstance(value, int) for value in whole):
-            return _array(whole, dtype)
-    elif all(isinstance(value, int) for value in whole):
-        try:
-            return np.array(whole, dtype=dtype)
-        except OverflowError:
-            pass
-    return _floats(name, whole, "float64")
-
-
-def _booleans(name: str, values: list[Any], dtype: str) -> Any:
-    truth = [_boolean(name, row, value) for row, value in enumerate(values)]
-    if dtype == "bool" and None in truth:
-        return _objects(name, truth)
-    return np.array(truth, dtype=bool) if dtype == "bool" else _array(truth, dtype)
-
-
-def _texts(name: str, values: list[Any], dtype: str) -> Any:
-    return _array([_text(name, row, value) for row, value in enumerate(values)], dtype)
-
-
-def _objects(name: str, values: list[Any]) -> Any:
-    column = np.empty(len(values), dtype=object)
-    column[:] = [None if _missing(value) else value for value in values]
-    return pd.Series(column, dtype=object)  # as an array, its strings would become dtype str
-
-
-def _array(values: Any, dtype: Any) -> Any:
-    return pd.array(values, dtype=dtype)
-
-
-def _timestamps(name: str, values: list[Any], dtype: str) -> Any:
-    unit, _, zone = dtype[len("datetime64[") : -1].partition(", ")
-    moments = [_timestamp(name, row, value, unit) for row, value in enumerate(values)]
-    index = pd.DatetimeIndex(np.array(moments, dtype=f"datetime64[{unit}]"))
-    return index.tz_localize("UTC").tz_convert(zone) if zone else index
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
-
-
-def _number(name: str, row: int, value: Any) -> float:
-    if _missing(value):
-        return float("nan")
-    try:
-        return float(value)
-    except (TypeError, ValueError, OverflowError):
-        raise _impossible(name, row, value, "a number") from None
-
-
-def _whole(name: str, row: int, value: Any) -> int | float | None:
-    """An int where the value is a whole number, a float where it is another number, None where it is missing."""
-    if _missing(value):
-        return None
-    if isinstance(value, int | np.integer | np.bool_):
-        return int(value)
-    if isinstance(value, str):
-        try:
-            return int(value)
-        except ValueError:
-            pass
-    number = _number(name, row, value)
-    return int(number) if number.is_integer() else number
-
-
-def _boolean(name: str, row: int, value: Any) -> bool | None:
-    if _missing(value):
-        return None
-    known = {True: True, False: False, "true": True, "false": False, "1": True, "0": False}
-    key = value.strip().lower() if isinstance(value, str) else value
-    try:
-        return known[key]
-    except (KeyError, TypeError):
-        raise _impossible(name, row, value, "true or false") from None
-
-
-def _text(name: str, row: int, value: Any) -> str | None:
-    if _missing(value):
-        return None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        return str(value)
-    raise _impossible(name, row, value, "text")
-
-
-def _timestamp(name: str, row: int, value: Any, unit: Any) -> np.datetime64:
-    """A moment in UTC. Text is ISO 8601; without a zone it is UTC. A number is an epoch in s, ms, µs or ns by size."""
-    if _missing(value):
-        return np.datetime64("NaT", "s")
-    try:
-        moment = _moment(value)
-        if moment.tzinfo is not None:
-            moment = moment.tz_convert("UTC").tz_localize(None)
-        return moment.as_unit(unit).to_datetime64()
-    except (TypeError, ValueError, OverflowError):
-        raise _impossible(name, row, value, "a timestamp, e.g. 2013-04-01T17:05:00Z or an epoch") from None
-
-
-def _moment(value: Any) -> pd.Timestamp:
-    if isinstance(value, str):
-        datetime.fromisoformat(value)  # refuses what pandas would complete with today's date
-        return pd.Timestamp(value)
-    if isinstance(value, int | float | np.integer) and not isinstance(value, bool):
-        unit = next((unit for unit, limit in EPOCHS.items() if abs(float(value)) < limit), "ns")
-        return pd.Timestamp(value, unit=unit)
-    if isinstance(value, date | np.datetime64):  # datetimes and pandas' timestamps are dates too
-        return pd.Timestamp(value)
-    raise TypeError
-
-
-def _plain(value: Any) -> Any:
-    """One cell as a JSON value."""
-    if _missing(value):
-        return None
-    if isinstance(value, pd.Timestamp | date):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, np.generic):
-        return value.item()
-    return value
-
-
-def _name(value: Any) -> str:
-    """A class as a JSON key."""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-def _impossible(name: str, row: int, value: Any, expected: str) -> ModelError:
-    return ModelError(
-        f"Column '{name}' of row {row} is {_show(value)}, but should be {expected}.",
-        do="correct the request; send null where the value is not known.",
-    )
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "…"
 
 
 # -- MLflow ----------------------------------------------------------------------------------------------------

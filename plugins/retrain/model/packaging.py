@@ -13,12 +13,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrain.artifacts import canonical, digest
+from retrain.artifacts import canonical, digest, digest_file
 
 if TYPE_CHECKING:
-    from retrain.model.model import Card
+    from retrain.model.model import Signature
 
-LOADER = "retrain_model"
+TRAVELLING = ("__init__.py", "model.py", "rows.py")
+"""The files of this folder that travel inside every model, as its loader."""
+
 PACKAGES = ("cloudpickle", "mlflow", "numpy", "pandas", "scikit-learn", "scipy", "threadpoolctl")
 
 
@@ -34,7 +36,9 @@ def environment(estimator: str) -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in sorted(packages)}}
 
 
-def write_model(folder: Path, estimator: Any, card: Card, feature_file: Path, environment: dict[str, str]) -> None:
+def write_model(
+    folder: Path, estimator: Any, signature: Signature, feature_file: Path, environment: dict[str, str]
+) -> None:
     """Write the model's folder.
 
     :param folder: where; must not exist.
@@ -42,17 +46,31 @@ def write_model(folder: Path, estimator: Any, card: Card, feature_file: Path, en
     """
     import cloudpickle
 
-    from retrain.model import model as serving
+    from retrain.model.model import ESTIMATOR, FEATURES, SIGNATURE
 
-    data, code = folder / "data", folder / "code"
+    data = folder / "data"
     data.mkdir(parents=True)
-    code.mkdir()
-    (data / serving.ESTIMATOR).write_bytes(cloudpickle.dumps(estimator, protocol=5))
-    shutil.copyfile(feature_file, data / serving.FEATURES)
-    (data / serving.CARD).write_text(card.to_json(), encoding="utf-8")
-    shutil.copyfile(str(serving.__file__), code / f"{LOADER}.py")
+    (data / ESTIMATOR).write_bytes(cloudpickle.dumps(estimator, protocol=5))
+    shutil.copyfile(feature_file, data / FEATURES)
+    (data / SIGNATURE).write_text(signature.to_json(), encoding="utf-8")
+    loader = _write_loader(folder / "code")
     _write_environment(folder, environment)
-    _write_mlmodel(folder, card)
+    _write_mlmodel(folder, signature, loader)
+
+
+def _write_loader(code: Path) -> str:
+    """Copy what travels; return the module that MLflow is to import.
+
+    Its package is named by its content: MLflow imports by name only, so of two models in one process, written by
+    different versions of this package, the second would otherwise be answered for by the first one's code.
+    """
+    here = Path(__file__).parent
+    content = digest(canonical({name: digest_file(here / name) for name in TRAVELLING}))
+    package = f"retrain_model_{content[:12]}"
+    (code / package).mkdir(parents=True)
+    for name in TRAVELLING:
+        shutil.copyfile(here / name, code / package / name)
+    return f"{package}.model"
 
 
 def _write_environment(folder: Path, environment: dict[str, str]) -> None:
@@ -71,7 +89,7 @@ def _write_environment(folder: Path, environment: dict[str, str]) -> None:
     (folder / "python_env.yaml").write_text(yaml.safe_dump(virtualenv, sort_keys=False))
 
 
-def _write_mlmodel(folder: Path, card: Card) -> None:
+def _write_mlmodel(folder: Path, signature: Signature, loader: str) -> None:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     import mlflow.pyfunc
     from mlflow.models import Model
@@ -80,14 +98,14 @@ def _write_mlmodel(folder: Path, card: Card) -> None:
 
     content = digest(canonical(manifest(folder)))
     description = Model(
-        signature=_signature(card),
+        signature=_mlflow_signature(signature),
         utc_time_created="1970-01-01 00:00:00.000000",
         model_uuid=content[:32],
-        metadata={"inputs": dict(card.inputs), "features": list(card.features), "task": card.task},
+        metadata={"inputs": dict(signature.inputs), "features": list(signature.features), "task": signature.task},
     )
     mlflow.pyfunc.add_to_model(
         description,
-        loader_module=LOADER,
+        loader_module=loader,
         code="code",
         data="data",
         conda_env="conda.yaml",
@@ -96,7 +114,7 @@ def _write_mlmodel(folder: Path, card: Card) -> None:
     description.save(str(folder / "MLmodel"))
 
 
-def _signature(card: Card) -> Any:
+def _mlflow_signature(signature: Signature) -> Any:
     """Raw inputs → answer. Every input may be missing.
 
     Integers and moments with a zone are declared as ``Any``: MLflow would refuse the former where one is missing and
@@ -115,13 +133,12 @@ def _signature(card: Card) -> Any:
             return "string"
         return AnyType()
 
-    inputs = [ColSpec(kind(dtype), name, required=False) for name, dtype in card.inputs.items()]
-    answer = (
-        {bool: "boolean", int: "long", str: "string"}.get(type(card.classes[0]), "string") if card.classes else "double"
-    )
+    inputs = [ColSpec(kind(dtype), name, required=False) for name, dtype in signature.inputs.items()]
+    spelled = {bool: "boolean", int: "long", str: "string"}
+    answer = spelled.get(type(signature.classes[0]), "string") if signature.classes else "double"
     outputs = [ColSpec(answer, "prediction")]
-    if card.task == "binary":
+    if signature.task == "binary":
         outputs.append(ColSpec("double", "probability"))
-    elif card.task == "multiclass":
+    elif signature.task == "multiclass":
         outputs.append(ColSpec(Map("double"), "probabilities"))
     return ModelSignature(inputs=Schema(inputs), outputs=Schema(outputs))

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from retrain.artifacts import Candidate, FeatureSet
 from retrain.errors import ReleaseError
 from retrain.ledger.trial import Trial, find
-from retrain.log.parts import LogReader
+from retrain.log.reader import LogReader
 from retrain.metrics.label_loss import losses
 from retrain.monitoring.evidence import Comparison, LiveEvidence
 from retrain.site import Site

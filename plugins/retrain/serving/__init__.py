@@ -1,1 +1,1 @@
-"""Answering requests: the model, its place in the store, and what is built around them."""
+"""The gateway: answers requests as the ledger says, and logs what it answered."""

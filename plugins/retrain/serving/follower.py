@@ -24,7 +24,7 @@ from retrain.artifacts import Value
 from retrain.errors import LedgerBroken, RetrainError, StoreMissing
 from retrain.ledger import Ledger
 from retrain.ledger.release import Release
-from retrain.serving.models import Loader, Loading, Models
+from retrain.serving.models import LoadAttempt, Loader, Models
 from retrain.serving.options import Options
 from retrain.serving.runtime import Runner
 
@@ -193,7 +193,7 @@ class Follower:
             return True
         return self.routing.release.challenger not in (None, release.challenger)
 
-    def _route(self, known: Known, champion: Runner, challenger: Loading | None) -> None:
+    def _route(self, known: Known, champion: Runner, challenger: LoadAttempt | None) -> None:
         routing = Routing(
             number=known.number,
             release=known.release,
@@ -235,9 +235,9 @@ class Follower:
             log.warning("The release cannot be kept in %s: %s. It is read from the ledger.", self._memory, error)
 
 
-def _settled(loading: Loading) -> bool:
+def _settled(attempt: LoadAttempt) -> bool:
     """Is it known how this came out? A store that is lost may come back; a model that is wrong stays wrong."""
-    return loading.runner is not None or (loading.problem is not None and not loading.problem.retryable)
+    return attempt.runner is not None or (attempt.problem is not None and not attempt.problem.retryable)
 
 
 def _without_challenger(known: Known) -> Known:

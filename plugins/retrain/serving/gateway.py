@@ -1,13 +1,14 @@
-"""The gateway over HTTP: MLflow's ``/invocations``, labels, health and metrics for many pipelines in one process.
+"""The gateway over HTTP: predictions, labels, health and metrics for many pipelines in one process.
 
-    POST /invocations, /pipelines/{name}/invocations     predictions
+    POST …                                               predictions: the paths of each protocol
     POST /labels, /pipelines/{name}/labels               what turned out, by request id
     GET  /pipelines, /pipelines/{name}                   what is served here
     GET  /health                                         200 ok or degraded; 503 when a pipeline has no champion
     GET  /ping                                           200 while the process lives
     GET  /metrics                                        Prometheus
 
-The paths without a name work when exactly one pipeline is served. Errors are JSON: ``{"error": what, "do": …}``.
+The paths without a name work when exactly one pipeline is served. Errors are JSON, ``{"error": what, "do": …}``, or
+have the form of the protocol whose path it is.
 """
 
 from __future__ import annotations
@@ -15,32 +16,35 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import orjson
+from starlette import routing
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from retrain.errors import RetrainError, SpecError, UsageError
-from retrain.log.writer import GatewayLog
+from retrain.errors import SpecError, UsageError
+from retrain.log.writer import LogWriter
+from retrain.serving.entity import entity_column
 from retrain.serving.follower import Follower
-from retrain.serving.metrics import CONTENT_TYPE, Metrics
+from retrain.serving.invocation import Invocation, Refused
+from retrain.serving.labels import read_labels
 from retrain.serving.models import store_loader
 from retrain.serving.options import Options
-from retrain.serving.pipeline import Pipeline
-from retrain.serving.protocol import Refused, read_invocation, read_labels
+from retrain.serving.pipeline import ServedPipeline
+from retrain.serving.prometheus import CONTENT_TYPE, Counters
+from retrain.serving.protocols.base import Describe, HttpAnswer, HttpRequest, Predict, Protocol
+from retrain.serving.routes import GATEWAY, Route, open_protocols, require_distinct
 from retrain.site import Site
-from retrain.spec import FILE, Spec
+from retrain.spec import FILE
 
 STOP_SECONDS = 10.0
 """How long the log may take to reach the store when the gateway stops; the rest stays on this disk."""
 
 VERSION_HEADER = "X-Retrain-Version"
-Handler = Callable[[Request], Awaitable[Response]]
 
 log = logging.getLogger(__name__)
 
@@ -50,29 +54,45 @@ class Gateway:
 
     :param site: where store and ledgers are.
     :param names: the pipelines; empty for every folder that has a ``pipeline.yaml``.
+    :raises UsageError: there is no such pipeline or protocol, or two protocols claim one path.
     """
 
     def __init__(self, site: Site, names: tuple[str, ...], options: Options) -> None:
         self.options = options
-        self.metrics = Metrics(self._gauges)
+        self.counters = Counters(self._gauges)
+        self.routes = [*self._own_routes(), *self._spoken(open_protocols(options.protocols))]
+        require_distinct(self.routes)
         names = names or pipelines_in(site.settings.pipelines)
-        self.pipelines = {name: open_pipeline(site, name, options, self.metrics) for name in names}
+        self.pipelines = {name: open_pipeline(site, name, options, self.counters) for name in names}
 
     def app(self) -> Starlette:
         """The ASGI application."""
-        routes = [
-            Route("/invocations", self._handled("invocations", self._invoke), methods=["POST"]),
-            Route("/pipelines/{name}/invocations", self._handled("invocations", self._invoke), methods=["POST"]),
-            Route("/labels", self._handled("labels", self._label), methods=["POST"]),
-            Route("/pipelines/{name}/labels", self._handled("labels", self._label), methods=["POST"]),
-            Route("/pipelines", self._handled("pipelines", self._list), methods=["GET"]),
-            Route("/pipelines/{name}", self._handled("pipelines", self._describe), methods=["GET"]),
-            Route("/health", self._handled("health", self._health), methods=["GET"]),
-            Route("/ping", self._handled("ping", self._ping), methods=["GET"]),
-            Route("/metrics", self._metrics, methods=["GET"]),
-        ]
+        routes = [routing.Route(r.path, partial(self._answer, r), methods=[r.method]) for r in self.routes]
         errors: Mapping[Any, Any] = {404: self._no_such_path, 405: self._no_such_path}
         return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers=errors)
+
+    def _own_routes(self) -> list[Route]:
+        own: list[tuple[str, str, str, Callable[[Request], Awaitable[Response]]]] = [
+            ("labels", "POST", "/labels", self._label),
+            ("labels", "POST", "/pipelines/{name}/labels", self._label),
+            ("pipelines", "GET", "/pipelines", self._list),
+            ("pipelines", "GET", "/pipelines/{name}", self._describe),
+            ("health", "GET", "/health", self._health),
+            ("ping", "GET", "/ping", self._ping),
+            ("metrics", "GET", "/metrics", self._metrics),
+        ]
+        return [Route(GATEWAY, *what, refuse=_own_refusal) for what in own]
+
+    def _spoken(self, protocols: Mapping[str, Protocol]) -> list[Route]:
+        found = []
+        for owner, protocol in protocols.items():
+            for route in protocol.routes():
+                if isinstance(route, Predict):
+                    method, handle = "POST", partial(self._predict, protocol)
+                else:
+                    method, handle = "GET", partial(self._tell, route)
+                found.append(Route(owner, route.name, method, route.path, handle, protocol.refuse))
+        return found
 
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
@@ -84,21 +104,76 @@ class Gateway:
             for pipeline in self.pipelines.values():
                 await pipeline.stop(STOP_SECONDS)
 
-    # -- routes ----------------------------------------------------------------------------------------------
+    # -- a request's way -------------------------------------------------------------------------------------
 
-    async def _invoke(self, request: Request) -> Response:
+    async def _answer(self, route: Route, request: Request) -> Response:
+        """Answer, or say why not in the route's own form; and count it."""
+        try:
+            response = await route.handle(request)
+        except Refused as refused:
+            response = _refusal(route, refused)
+        except ClientDisconnect:
+            response = Response(status_code=400)
+        except Exception:
+            log.exception("%s %s failed unexpectedly.", request.method, request.url.path)
+            failed = Refused("The gateway failed on this request.", status=500, do="see the gateway's log.")
+            response = _refusal(route, failed)
+        self.counters.responses.labels(route.name, str(response.status_code)).inc()
+        return response
+
+    async def _predict(self, protocol: Protocol, request: Request) -> Response:
         pipeline = self._pipeline(request)
-        invocation = read_invocation(await self._body(request), request.headers.get("x-request-id"))
+        invocation = protocol.read(await self._read(request), pipeline.endpoint)
         reply = await pipeline.answer(invocation)
-        return _json(
-            {"predictions": reply.outputs, "request_ids": reply.ids},
-            headers={VERSION_HEADER: ",".join(str(version) for version in sorted(set(reply.versions)))},
-            background=BackgroundTask(_shadow, pipeline, invocation),
-        )
+        response = _response(protocol.write(invocation, reply))
+        response.headers[VERSION_HEADER] = ",".join(str(version) for version in sorted(set(reply.versions)))
+        response.background = BackgroundTask(_shadow, pipeline, invocation)
+        return response
+
+    def _pipeline(self, request: Request) -> ServedPipeline:
+        name = request.path_params.get("name")
+        served = ", ".join(self.pipelines) or "none"
+        if name is None:
+            if len(self.pipelines) == 1:
+                return next(iter(self.pipelines.values()))
+            raise Refused(
+                f"This gateway serves {len(self.pipelines)} pipelines ({served}); the path names none.",
+                status=404,
+                do=f"name one in the path: {self._paths(named=True)}.",
+            )
+        if name not in self.pipelines:
+            raise Refused(
+                f"There is no pipeline '{name:.100}' here.",
+                status=404,
+                do=f"use one of: {served}. A new pipeline is served after the gateway was restarted.",
+            )
+        return self.pipelines[name]
+
+    async def _read(self, request: Request) -> HttpRequest:
+        """The request with its body; no more of it is read than is allowed."""
+        limit = self.options.body_bytes
+        size = request.headers.get("content-length", "0")
+        if size.isdigit() and int(size) > limit:
+            raise _too_large(limit)
+        chunks, received = [], 0
+        async for chunk in request.stream():
+            chunks.append(chunk)
+            received += len(chunk)
+            if received > limit:
+                raise _too_large(limit)
+        return HttpRequest(request.path_params, request.headers, b"".join(chunks))
+
+    # -- what else can be asked ------------------------------------------------------------------------------
+
+    async def _tell(self, route: Describe, request: Request) -> Response:
+        if "name" in request.path_params:
+            self._pipeline(request)
+        served = {name: p.endpoint if p.follower.routing else None for name, p in self.pipelines.items()}
+        return _response(route.tell(HttpRequest(request.path_params, request.headers), served))
 
     async def _label(self, request: Request) -> Response:
         pipeline = self._pipeline(request)
-        labels = read_labels(await self._body(request))
+        labels = read_labels(await self._read(request))
         await pipeline.take_labels(labels)
         return _json({"accepted": len(labels)})
 
@@ -119,103 +194,46 @@ class Gateway:
         return _json({"status": "alive"})
 
     async def _metrics(self, request: Request) -> Response:
-        return Response(self.metrics.text(), media_type=CONTENT_TYPE)
+        return Response(self.counters.text(), media_type=CONTENT_TYPE)
 
     async def _no_such_path(self, request: Request, error: Exception) -> Response:
-        status = getattr(error, "status_code", 404)
-        return _refusal(
-            Refused(
-                f"{request.method} {request.url.path} is nothing this gateway answers.",
-                status=status,
-                do="use POST /pipelines/{name}/invocations, POST /pipelines/{name}/labels, GET /pipelines, "
-                "GET /health or GET /metrics.",
-            )
-        )
+        what = f"{request.method} {request.url.path} is nothing this gateway answers."
+        refused = Refused(what, status=getattr(error, "status_code", 404), do=f"use one of {self._paths()}.")
+        return _response(_own_refusal(refused), refused.status)
 
-    # -- what they share -------------------------------------------------------------------------------------
-
-    def _handled(self, route: str, handler: Handler) -> Handler:
-        """Turn every failure into a JSON answer, and count answers."""
-
-        async def handle(request: Request) -> Response:
-            try:
-                response = await handler(request)
-            except Refused as refused:
-                response = _refusal(refused)
-            except ClientDisconnect:
-                response = Response(status_code=400)
-            except Exception:
-                log.exception("%s %s failed unexpectedly.", request.method, request.url.path)
-                response = _refusal(
-                    Refused("The gateway failed on this request.", status=500, do="see the gateway's log.")
-                )
-            self.metrics.responses.labels(route, str(response.status_code)).inc()
-            return response
-
-        return handle
-
-    def _pipeline(self, request: Request) -> Pipeline:
-        name = request.path_params.get("name")
-        served = ", ".join(self.pipelines) or "none"
-        if name is None:
-            if len(self.pipelines) == 1:
-                return next(iter(self.pipelines.values()))
-            raise Refused(
-                f"This gateway serves {len(self.pipelines)} pipelines ({served}); the path names none.",
-                status=404,
-                do=f"use /pipelines/{{name}}{request.url.path}.",
-            )
-        if name not in self.pipelines:
-            raise Refused(
-                f"There is no pipeline '{name:.100}' here.",
-                status=404,
-                do=f"use one of: {served}. A new pipeline is served after the gateway was restarted.",
-            )
-        return self.pipelines[name]
-
-    async def _body(self, request: Request) -> bytes:
-        """The request's body; no more of it is read than is allowed."""
-        kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            raise Refused(
-                f"The content type is {kind[:100]}.", status=415, do="send JSON with Content-Type: application/json."
-            )
-        limit = self.options.body_bytes
-        size = request.headers.get("content-length", "0")
-        if size.isdigit() and int(size) > limit:
-            raise _too_large(limit)
-        chunks, received = [], 0
-        async for chunk in request.stream():
-            chunks.append(chunk)
-            received += len(chunk)
-            if received > limit:
-                raise _too_large(limit)
-        return b"".join(chunks)
+    def _paths(self, *, named: bool = False) -> str:
+        """The paths of this gateway; only those that name a pipeline, if so."""
+        return ", ".join(f"{r.method} {r.path}" for r in self.routes if "{name}" in r.path or not named)
 
     def _gauges(self) -> list[tuple[str, str, dict[str, str], float]]:
         return [gauge for pipeline in self.pipelines.values() for gauge in pipeline.gauges()]
 
 
-def open_pipeline(site: Site, name: str, options: Options, metrics: Metrics) -> Pipeline:
+def open_pipeline(site: Site, name: str, options: Options, counters: Counters) -> ServedPipeline:
     """Everything that serves one pipeline, not started yet.
 
-    A pipeline whose ``pipeline.yaml`` is broken is served all the same: who answers stands in the ledger. Only the
-    entity column is unknown then, so its requests are routed by request id, and ``/health`` says so.
+    A pipeline whose ``pipeline.yaml`` is broken is served all the same: who answers stands in the ledger. If not even
+    the entity column can be read there, its requests are routed by request id, and ``/health`` says so.
 
     :raises UsageError: if there is neither a folder nor a ledger of that name.
     """
     home = site.settings.home / "gateway"
-    entity, error = _entity(site, name)
-    ledger = site.ledger(name)
-    return Pipeline(
+    memory = home / "releases" / f"{name}.json"
+    folder = site.settings.pipelines / name
+    if not (folder / FILE).is_file() and not memory.is_file():
+        raise UsageError(
+            f"There is no pipeline '{name}'.",
+            where=folder / FILE,
+            do="correct the name, or point RETRAIN_PIPELINES at the folder that holds it.",
+        )
+    entity, entity_error = _entity(folder)
+    return ServedPipeline(
         name=name,
         entity=entity,
-        spec_error=error,
-        follower=Follower(
-            ledger, store_loader(site.store, home / "models"), home / "releases" / f"{name}.json", options
-        ),
-        log=GatewayLog(site.store, name, home / "segments" / name, options),
-        metrics=metrics,
+        entity_error=entity_error,
+        follower=Follower(site.ledger(name), store_loader(site.store, home / "models"), memory, options),
+        log=LogWriter(site.store, name, home / "segments" / name, options),
+        counters=counters,
         options=options,
     )
 
@@ -232,23 +250,17 @@ def pipelines_in(folder: Path) -> tuple[str, ...]:
     return names
 
 
-def _entity(site: Site, name: str) -> tuple[str | None, str | None]:
-    folder = site.settings.pipelines / name
-    if not (folder / FILE).is_file() and not (site.settings.home / "gateway" / "releases" / f"{name}.json").is_file():
-        raise UsageError(
-            f"There is no pipeline '{name}'.",
-            where=folder / FILE,
-            do="correct the name, or point RETRAIN_PIPELINES at the folder that holds it.",
-        )
+def _entity(folder: Path) -> tuple[str | None, str | None]:
+    """The entity column, and why it is not known, if so."""
     try:
-        return Spec.load(folder).source.entity, None
-    except (RetrainError, OSError) as error:
+        return entity_column(folder), None
+    except (SpecError, OSError) as error:
         log.error("%s", error)
         what = error.what if isinstance(error, SpecError) else str(error)
         return None, f"pipeline.yaml cannot be read, so requests are routed by their ids, not by entity: {what}"
 
 
-async def _shadow(pipeline: Pipeline, invocation: Any) -> None:
+async def _shadow(pipeline: ServedPipeline, invocation: Invocation) -> None:
     pipeline.shadow(invocation)
 
 
@@ -260,13 +272,26 @@ def _too_large(limit: int) -> Refused:
     )
 
 
-def _refusal(refused: Refused) -> Response:
-    headers = {"Retry-After": str(refused.retry_after)} if refused.retry_after else {}
-    return Response(refused.to_json(), refused.status, headers=headers, media_type="application/json")
+def _refusal(route: Route, refused: Refused) -> Response:
+    try:
+        answer = route.refuse(refused)
+    except Exception:
+        log.exception("The protocol '%s' cannot word a refusal.", route.owner)
+        answer = _own_refusal(refused)
+    response = _response(answer, refused.status)
+    if refused.retry_after:
+        response.headers["Retry-After"] = str(refused.retry_after)
+    return response
 
 
-def _json(
-    content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None, background: Any = None
-) -> Response:
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
-    return Response(body, status, headers=headers, media_type="application/json", background=background)
+def _own_refusal(refused: Refused) -> HttpAnswer:
+    return HttpAnswer(refused.to_json(), "application/json")
+
+
+def _response(answer: HttpAnswer, status: int = 200) -> Response:
+    return Response(answer.body, status, headers=answer.headers, media_type=answer.content_type)
+
+
+def _json(content: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    answer = HttpAnswer.json(content)
+    return Response(answer.body, status, headers=headers, media_type=answer.content_type)

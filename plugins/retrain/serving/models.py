@@ -42,7 +42,7 @@ def store_loader(store: ObjectStore, cache: Path) -> Loader:
     return load
 
 
-class Loading:
+class LoadAttempt:
     """One attempt to load a model, in a thread of its own. ``runner`` or ``error`` appears when it is over."""
 
     def __init__(self, load: Loader, served: Served, options: Options, done: Callable[[], None]) -> None:
@@ -100,15 +100,15 @@ class Models:
         self._load = load
         self._options = options
         self._wake = wake
-        self._held: dict[tuple[int, str], Loading] = {}
+        self._held: dict[tuple[int, str], LoadAttempt] = {}
         self._retired: list[tuple[float, Runner]] = []
 
-    def want(self, served: Served) -> Loading:
+    def want(self, served: Served) -> LoadAttempt:
         """The model's loading: under way, done, or failed; begun if nobody has."""
         key = _key(served)
         held = self._held.get(key)
         if held is None or held.worth_another_try:
-            held = self._held[key] = Loading(self._load, served, self._options, self._wake)
+            held = self._held[key] = LoadAttempt(self._load, served, self._options, self._wake)
         return held
 
     def keep_only(self, wanted: Iterable[Served]) -> None:

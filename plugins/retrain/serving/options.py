@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 
 from retrain.errors import UsageError
 from retrain.log.options import LogOptions
@@ -24,6 +24,15 @@ class Options(LogOptions):
     waiting_rows: int = Field(50_000, ge=1, description="Rows that may wait for one model; more get status 503.")
     shadow_rows: int = Field(1_000, ge=0, description="Shadow requests that may wait; more are dropped and counted.")
     body_bytes: int = Field(16 << 20, ge=1, description="The largest request body; larger ones get status 413.")
+
+    protocols: tuple[str, ...] = Field(
+        (), description="Protocols spoken beside ours, by import path or entry point; commas between them."
+    )
+
+    @field_validator("protocols", mode="before")
+    @classmethod
+    def _commas(cls, value: object) -> object:
+        return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:

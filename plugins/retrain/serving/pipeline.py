@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from retrain.log.parts import Arm
-from retrain.log.shipper import line
-from retrain.log.writer import GatewayLog
+from retrain.log.segment import line
+from retrain.log.writer import LogWriter
 from retrain.serving.follower import Follower, Routing
-from retrain.serving.metrics import STATES, Metrics
+from retrain.serving.invocation import Invocation, Refused, Reply, Row
+from retrain.serving.labels import Label
 from retrain.serving.options import Options
-from retrain.serving.protocol import Invocation, Label, Refused
+from retrain.serving.prometheus import STATES, Counters
+from retrain.serving.protocols.base import Endpoint
 from retrain.serving.router import entity_name, goes_to_challenger, is_shadowed
-from retrain.serving.runtime import Answered, Failed, Outcome, Row, Runner
+from retrain.serving.runtime import Answered, Failed, Result, Runner
 
 SHADOWS_AT_ONCE = 64
 STATUS = {"input": 400, "error": 500, "busy": 503, "timeout": 504}
@@ -33,20 +35,8 @@ class Asked:
     row: int
     arm: Arm
     version: int
-    outcome: Outcome
+    result: Result
     seconds: float
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What the caller gets.
-
-    :param versions: who answered, one a row.
-    """
-
-    outputs: list[Any]
-    ids: list[str]
-    versions: list[int]
 
 
 @dataclass(frozen=True)
@@ -59,20 +49,20 @@ class Shadow:
 
 
 @dataclass
-class Pipeline:
+class ServedPipeline:
     """A pipeline as this gateway serves it.
 
     :param entity: the column that says whom a row is about, if the pipeline has one.
-    :param spec_error: why ``pipeline.yaml`` could not be read, if so.
+    :param entity_error: why that column is not known, if so.
     """
 
     name: str
     entity: str | None
     follower: Follower
-    log: GatewayLog
-    metrics: Metrics
+    log: LogWriter
+    counters: Counters
     options: Options
-    spec_error: str | None = None
+    entity_error: str | None = None
     _shadows: asyncio.Queue[Shadow] = field(init=False)
     _shadowing: asyncio.Task[None] | None = None
 
@@ -94,7 +84,7 @@ class Pipeline:
     def problems(self) -> list[str]:
         """What a person should know, whether or not answers still come."""
         log = self.log
-        found = [self.spec_error, *self.follower.problems, log.orphan_error]
+        found = [self.entity_error, *self.follower.problems, log.orphan_error]
         if log.write_error:
             found.append(f"Predictions are not logged: {log.write_error}. The challenger gets no requests meanwhile.")
         if log.ship_error:
@@ -102,6 +92,12 @@ class Pipeline:
         return [problem for problem in found if problem]
 
     # -- live requests ---------------------------------------------------------------------------------------
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """What callers meet now. Raises :class:`Refused` while there is no champion."""
+        champion = self._routing().champion
+        return Endpoint(self.name, champion.version, champion.model.signature)
 
     async def answer(self, invocation: Invocation) -> Reply:
         """Answer the rows of one request.
@@ -113,41 +109,12 @@ class Pipeline:
         arms = [self._arm(routing, row, name) for row, name in zip(invocation.rows, invocation.ids, strict=True)]
         asked = await self._ask(routing, invocation.rows, arms)
         final = {a.row: a for a in asked}  # the last word on a row is the fallback's
-        answered = all(isinstance(a.outcome, Answered) for a in final.values())
+        answered = all(isinstance(a.result, Answered) for a in final.values())
         await self._record(routing, at, invocation.rows, invocation.ids, asked, served=answered)
         if not answered:
             raise self._refusal(invocation.ids, [final[row] for row in sorted(final)])
-        outputs = [a.outcome.output for row in range(len(arms)) if isinstance((a := final[row]).outcome, Answered)]
+        outputs = [a.result.output for row in range(len(arms)) if isinstance((a := final[row]).result, Answered)]
         return Reply(outputs, invocation.ids, [final[row].version for row in range(len(arms))])
-
-    def shadow(self, invocation: Invocation) -> None:
-        """Put an answered request to the challenger too, if its turn has come. Never waits."""
-        routing = self.follower.routing
-        if routing is None or not self.log.usable:
-            return
-        chosen = [row for row, name in enumerate(invocation.ids) if is_shadowed(routing.release, name)]
-        if not chosen:
-            return
-        rows, ids = [invocation.rows[row] for row in chosen], [invocation.ids[row] for row in chosen]
-        try:
-            self._shadows.put_nowait(Shadow(routing, rows, ids))
-        except asyncio.QueueFull:
-            self.metrics.shadows_dropped.labels(self.name).inc(len(chosen))
-
-    async def take_labels(self, labels: list[Label]) -> None:
-        """Write labels to the log. Raises :class:`Refused` if they cannot be written."""
-        at = time.time_ns() // 1000
-        lines = [line("labels", {"at": at, "id": label.id, "label": label.value}) for label in labels]
-        try:
-            await self.log.append(lines)
-        except OSError as error:
-            raise Refused(
-                f"The labels were not taken: the log cannot be written ({error}).",
-                status=503,
-                retry_after=30,
-                do="send them again later.",
-            ) from None
-        self.metrics.labels.labels(self.name).inc(len(labels))
 
     def _routing(self) -> Routing:
         routing = self.follower.routing
@@ -197,27 +164,27 @@ class Pipeline:
         else:
             patience = self.options.challenger_patience
             asked = await self._ask_runner(routing.challenger, "challenger", rows, chosen, patience)
-        failed = [a.row for a in asked if isinstance(a.outcome, Failed)]
+        failed = [a.row for a in asked if isinstance(a.result, Failed)]
         if not failed:
             return asked
-        self.metrics.fallbacks.labels(self.name).inc(len(failed))
+        self.counters.fallbacks.labels(self.name).inc(len(failed))
         return asked + await self._ask_champion(routing, "fallback", rows, failed, began)
 
     async def _ask_runner(
         self, runner: Runner, arm: Arm, rows: list[Row], chosen: list[int], patience: float, began: float | None = None
     ) -> list[Asked]:
         began = began or time.perf_counter()
-        outcomes = await runner.ask([rows[row] for row in chosen], patience)
+        results = await runner.ask([rows[row] for row in chosen], patience)
         seconds = time.perf_counter() - began
-        pairs = zip(chosen, outcomes, strict=True)
-        asked = [Asked(row, arm, runner.version, outcome, seconds) for row, outcome in pairs]
+        pairs = zip(chosen, results, strict=True)
+        asked = [Asked(row, arm, runner.version, result, seconds) for row, result in pairs]
         self._observe(asked)
         return asked
 
     def _observe(self, asked: list[Asked]) -> None:
         first = asked[0]
-        failures = [a.outcome.kind for a in asked if isinstance(a.outcome, Failed)]
-        self.metrics.observe(self.name, first.arm, first.version, first.seconds, failures, len(asked))
+        failures = [a.result.kind for a in asked if isinstance(a.result, Failed)]
+        self.counters.observe(self.name, first.arm, first.version, first.seconds, failures, len(asked))
 
     async def _record(
         self, routing: Routing, at: int, rows: list[Row], ids: list[str], asked: list[Asked], *, served: bool
@@ -226,11 +193,11 @@ class Pipeline:
         try:
             await self.log.append(lines)
         except OSError:
-            self.metrics.unlogged.labels(self.name).inc(len(rows))
+            self.counters.unlogged.labels(self.name).inc(len(rows))
 
     def _line(self, routing: Routing, at: int, row: Row, request_id: str, asked: Asked, *, served: bool) -> bytes:
-        outcome = asked.outcome
-        answered = isinstance(outcome, Answered)
+        result = asked.result
+        answered = isinstance(result, Answered)
         return line(
             "predictions",
             {
@@ -241,17 +208,17 @@ class Pipeline:
                 "version": asked.version,
                 "entity": self._entity(row),
                 "inputs": row,
-                "output": outcome.output if isinstance(outcome, Answered) else None,
-                "score": outcome.score if isinstance(outcome, Answered) else None,
+                "output": result.output if isinstance(result, Answered) else None,
+                "score": result.score if isinstance(result, Answered) else None,
                 "latency_ms": round(asked.seconds * 1000, 3),
-                "error": outcome.error if isinstance(outcome, Failed) else None,
+                "error": result.error if isinstance(result, Failed) else None,
                 "served": served and answered and asked.arm != "shadow",
             },
         )
 
     def _refusal(self, ids: list[str], final: list[Asked]) -> Refused:
         """Why there is no answer. MLflow's answer has no place for errors by row, so all rows go without."""
-        failures = [(a.row, a.outcome) for a in final if isinstance(a.outcome, Failed)]
+        failures = [(a.row, a.result) for a in final if isinstance(a.result, Failed)]
         row, first = failures[0]
         if all(failure.kind == "input" for _, failure in failures):
             status, do = 400, "correct the named rows and send the request again."
@@ -270,6 +237,20 @@ class Pipeline:
 
     # -- shadows ---------------------------------------------------------------------------------------------
 
+    def shadow(self, invocation: Invocation) -> None:
+        """Put an answered request to the challenger too, if its turn has come. Never waits."""
+        routing = self.follower.routing
+        if routing is None or not self.log.usable:
+            return
+        chosen = [row for row, name in enumerate(invocation.ids) if is_shadowed(routing.release, name)]
+        if not chosen:
+            return
+        rows, ids = [invocation.rows[row] for row in chosen], [invocation.ids[row] for row in chosen]
+        try:
+            self._shadows.put_nowait(Shadow(routing, rows, ids))
+        except asyncio.QueueFull:
+            self.counters.shadows_dropped.labels(self.name).inc(len(chosen))
+
     async def _answer_shadows(self) -> None:
         while True:
             waiting = [await self._shadows.get()]
@@ -286,6 +267,23 @@ class Pipeline:
         else:
             asked = await self._ask_runner(runner, "shadow", shadow.rows, chosen, self.options.challenger_patience)
         await self._record(shadow.routing, at, shadow.rows, shadow.ids, asked, served=False)
+
+    # -- labels ----------------------------------------------------------------------------------------------
+
+    async def take_labels(self, labels: list[Label]) -> None:
+        """Write labels to the log. Raises :class:`Refused` if they cannot be written."""
+        at = time.time_ns() // 1000
+        lines = [line("labels", {"at": at, "id": label.id, "label": label.value}) for label in labels]
+        try:
+            await self.log.append(lines)
+        except OSError as error:
+            raise Refused(
+                f"The labels were not taken: the log cannot be written ({error}).",
+                status=503,
+                retry_after=30,
+                do="send them again later.",
+            ) from None
+        self.counters.labels.labels(self.name).inc(len(labels))
 
     # -- what is true now -----------------------------------------------------------------------------------
 

@@ -18,9 +18,12 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-Row = dict[str, Any]
+from retrain.serving.invocation import Row
+
+if TYPE_CHECKING:
+    from retrain.model.model import Signature
 
 BATCH_ROWS = 256
 """A batch takes no further request beyond this many rows; one request is never split."""
@@ -35,6 +38,10 @@ log = logging.getLogger(__name__)
 
 class Answering(Protocol):
     """What is asked of a model; :class:`retrain.model.model.Model` is one."""
+
+    @property
+    def signature(self) -> Signature:
+        """What it takes and gives."""
 
     def frame(self, records: Sequence[Row]) -> Any:
         """JSON rows as the model's raw input."""
@@ -62,14 +69,14 @@ class Failed:
     kind: Literal["error", "input", "timeout", "busy"] = "error"
 
 
-Outcome = Answered | Failed
+Result = Answered | Failed
 
 
 @dataclass(slots=True)
 class _Job:
     rows: list[Row]
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[list[Outcome]]
+    future: asyncio.Future[list[Result]]
 
 
 class Runner:
@@ -90,8 +97,8 @@ class Runner:
         self._thread = threading.Thread(target=self._work, name=f"model-{version}", daemon=True)
         self._thread.start()
 
-    async def ask(self, rows: list[Row], patience: float) -> list[Outcome]:
-        """One outcome a row, in order, within ``patience`` seconds. Never raises for what a model does."""
+    async def ask(self, rows: list[Row], patience: float) -> list[Result]:
+        """One result a row, in order, within ``patience`` seconds. Never raises for what a model does."""
         if (refused := self._refusal(len(rows), patience)) is not None:
             return [refused] * len(rows)
         loop = asyncio.get_running_loop()
@@ -126,10 +133,10 @@ class Runner:
             if not jobs:
                 continue
             self._busy_since = time.monotonic()
-            outcomes = ask_together(self.model, [job.rows for job in jobs])
+            results = ask_together(self.model, [job.rows for job in jobs])
             self._busy_since = None
             with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
-                jobs[0].loop.call_soon_threadsafe(_settle, jobs, outcomes)
+                jobs[0].loop.call_soon_threadsafe(_settle, jobs, results)
 
     def _more(self, rows: int) -> list[_Job]:
         """What else waits, without waiting for it, up to a batch."""
@@ -147,7 +154,7 @@ class Runner:
         return found
 
 
-def ask_together(model: Answering, requests: list[list[Row]]) -> list[list[Outcome]]:
+def ask_together(model: Answering, requests: list[list[Row]]) -> list[list[Result]]:
     """Ask the rows of several requests in one call; if that fails, find the requests that make it fail."""
     together = _ask(model, [row for rows in requests for row in rows])
     if isinstance(together, list):
@@ -159,9 +166,9 @@ def ask_together(model: Answering, requests: list[list[Row]]) -> list[list[Outco
     return ask_together(model, requests[:half]) + ask_together(model, requests[half:])
 
 
-def _isolate(model: Answering, rows: list[Row], failed: Failed) -> list[Outcome]:
+def _isolate(model: Answering, rows: list[Row], failed: Failed) -> list[Result]:
     """Find the bad rows of a request that failed as a whole."""
-    outcomes: list[Outcome] = [failed] * len(rows)
+    results: list[Result] = [failed] * len(rows)
     calls = ISOLATING_CALLS
     suspects = _halves(0, len(rows))
     while suspects and calls:
@@ -169,11 +176,11 @@ def _isolate(model: Answering, rows: list[Row], failed: Failed) -> list[Outcome]
         calls -= 1
         found = _ask(model, rows[begin:end])
         if isinstance(found, list):
-            outcomes[begin:end] = found
+            results[begin:end] = found
         else:
-            outcomes[begin:end] = [found] * (end - begin)
+            results[begin:end] = [found] * (end - begin)
             suspects += _halves(begin, end)
-    return outcomes
+    return results
 
 
 def _halves(begin: int, end: int) -> list[tuple[int, int]]:
@@ -183,7 +190,7 @@ def _halves(begin: int, end: int) -> list[tuple[int, int]]:
     return [(middle, end), (begin, middle)]
 
 
-def _ask(model: Answering, rows: list[Row]) -> list[Outcome] | Failed:
+def _ask(model: Answering, rows: list[Row]) -> list[Result] | Failed:
     """One call. Whatever the model does, even trying to end the process, is a failure of these rows only."""
     try:
         frame = model.frame(rows)
@@ -222,7 +229,7 @@ def _too_slow(version: int, patience: float) -> Failed:
     return Failed(f"version {version} gave no answer within {patience:g} s", "timeout")
 
 
-def _settle(jobs: list[_Job], outcomes: list[list[Outcome]]) -> None:
-    for job, outcome in zip(jobs, outcomes, strict=True):
+def _settle(jobs: list[_Job], results: list[list[Result]]) -> None:
+    for job, result in zip(jobs, results, strict=True):
         if not job.future.done():
-            job.future.set_result(outcome)
+            job.future.set_result(result)

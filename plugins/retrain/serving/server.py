@@ -27,6 +27,9 @@ DRAIN_SECONDS = 30
 SWITCH_SECONDS = 0.001
 """How long a model's thread may hold Python's lock while the event loop waits for it; Python's default is 5 ms."""
 
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
 PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
@@ -43,7 +46,8 @@ def serve(
     """Serve pipelines until SIGTERM or SIGINT; then finish what is under way, ship the log and return.
 
     :param names: the pipelines; empty for all in ``settings.pipelines``.
-    :param port: 0 for a free one. The address is printed as ``listening on http://host:port``.
+    :param port: 0 for a free one. The address is printed, as ``listening on http://host:port``, once requests are
+        answered there.
     :raises GatewayError: if the port is taken.
     :raises UsageError: if there is no such pipeline.
     """
@@ -56,18 +60,28 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
         timeout_keep_alive=75,
-        backlog=2048,
+        backlog=BACKLOG,
     )
     sys.setswitchinterval(SWITCH_SECONDS)
-    address = f"http://{host}:{listener.getsockname()[1]}"
-    print(f"listening on {address}", flush=True)  # noqa: T201
-    log.info("Serving %s at %s.", ", ".join(gateway.pipelines), address)
-    _Server(config).run(sockets=[listener])
+    log.info("Serving %s.", ", ".join(gateway.pipelines))
+    _Server(config, f"http://{host}:{listener.getsockname()[1]}").run(sockets=[listener])
     log.info("Stopped.")
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which by itself would end the process with the signal it was stopped by, not with status 0."""
+    """uvicorn, which says where it listens once it does, and ends with status 0 when it is told to stop: by itself it
+    would end the process with the signal it was stopped by.
+    """
+
+    def __init__(self, config: uvicorn.Config, address: str) -> None:
+        super().__init__(config)
+        self._address = address
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            print(f"listening on {self._address}", flush=True)  # noqa: T201
+            log.info("Listening on %s.", self._address)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -86,6 +100,7 @@ def _listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)  # two processes may bind one port; only one may listen
     except OSError as error:
         listener.close()
         raise GatewayError(

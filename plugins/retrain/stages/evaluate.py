@@ -136,8 +136,8 @@ def _champion_answers(spec: Spec, champion: Served, raw: DataFrame, holdout: Des
     """The champion's answers to the raw rows, by way of the features code it was released with."""
     try:
         model = _load(champion.model, site)
-        if model.card.task != spec.task:
-            raise ModelError(f"It was trained for a {model.card.task} task, and the pipeline's is {spec.task}.")
+        if model.signature.task != spec.task:
+            raise ModelError(f"It was trained for a {model.signature.task} task, and the pipeline's is {spec.task}.")
         return _aligned(spec, model, model.predict(model.features(model.conform(raw))), holdout.classes)
     except ModelError as error:
         error.what = (
@@ -160,7 +160,7 @@ def _aligned(spec: Spec, model: Model, answers: np.ndarray, classes: tuple[Any, 
 
     if spec.task == "regression":
         return answers
-    known = {spell(value): position for position, value in enumerate(model.card.classes)}
+    known = {spell(value): position for position, value in enumerate(model.signature.classes)}
     aligned = np.zeros((len(answers), len(classes)))
     for position, value in enumerate(classes):
         if spell(value) in known:

@@ -106,7 +106,7 @@ def _holdout(candidate: Candidate, site: Site) -> DataFrame:
 
 def _ask(gateway: Rehearsing, rows: DataFrame, asked: Asked) -> None:
     """Ask each row alone, then all of them together."""
-    from retrain.model.model import records_of
+    from retrain.model.rows import records_of
 
     records = records_of(rows)
     for number, batch in enumerate([[record] for record in records] + [records]):

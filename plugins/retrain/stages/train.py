@@ -129,10 +129,10 @@ def _keep(
     environment: dict[str, str],
     site: Site,
 ) -> ModelRef:
-    from retrain.model.model import Card
+    from retrain.model.model import Signature
 
     seen = () if spec.task == "regression" else tuple(rows.classes[code] for code in estimator.classes_)
-    card = Card(
+    signature = Signature(
         task=spec.task,
         function=spec.feature_function,
         inputs={name: snapshot.columns[name] for name in feature_set.inputs},
@@ -141,7 +141,7 @@ def _keep(
         metric=spec.metric.name,
     )
     with scratch() as folder:
-        packaging.write_model(folder / "model", estimator, card, spec.feature_file, environment)
+        packaging.write_model(folder / "model", estimator, signature, spec.feature_file, environment)
         if manifest(folder / "model")["data/features.py"] != feature_set.code:
             raise FeatureError(
                 f"{spec.feature_file.name} of pipeline '{spec.name}' changed after its features were made.",

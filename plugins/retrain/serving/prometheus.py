@@ -17,7 +17,7 @@ ARM = ["pipeline", "arm", "version"]
 Gauges = Callable[[], Iterable[tuple[str, str, dict[str, str], float]]]
 
 
-class Metrics:
+class Counters:
     """The gateway's counters. Rows are counted, not HTTP requests, because rows are what is routed.
 
     :param gauges: yields (name, help, labels, value) of what is true right now, whenever Prometheus asks.

@@ -1,18 +1,26 @@
-"""What callers send, right and wrong."""
+"""What callers send in MLflow's forms, right and wrong."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrain.serving.protocol import Refused, read_invocation, read_labels
+from anything import BODIES, JSON, read_or_refused
+from gateway_world import SIGNATURE
+from retrain.serving.invocation import Invocation, Refused
+from retrain.serving.protocols.base import Endpoint, HttpRequest
+from retrain.serving.protocols.mlflow import Mlflow
 
 ROWS = [{"a": 1, "b": "x"}, {"a": 2.5, "b": None}]
+
+
+def read(data: bytes, request_id: str | None) -> Invocation:
+    headers = {} if request_id is None else {"x-request-id": request_id}
+    return Mlflow().read(HttpRequest({}, headers, data), Endpoint("flights", 1, SIGNATURE))
 
 
 def body(**content: Any) -> bytes:
@@ -32,20 +40,20 @@ def body(**content: Any) -> bytes:
     ],
 )
 def test_mlflows_forms_are_read(content: dict[str, Any]) -> None:
-    invocation = read_invocation(body(**content), None)
+    invocation = read(body(**content), None)
     assert invocation.rows == ROWS
     assert len(set(invocation.ids)) == 2
 
 
 def test_one_row_of_scalars() -> None:
-    assert read_invocation(body(inputs={"a": 1}), None).rows == [{"a": 1}]
+    assert read(body(inputs={"a": 1}), None).rows == [{"a": 1}]
 
 
 def test_ids_come_from_the_body_then_the_header_then_chance() -> None:
-    assert read_invocation(body(instances=ROWS, request_ids=["p", 7]), "h").ids == ["p", "7"]
-    assert read_invocation(body(instances=ROWS[:1]), "h").ids == ["h"]
-    assert read_invocation(body(instances=ROWS), "h").ids == ["h-0", "h-1"]
-    assert read_invocation(body(instances=ROWS[:1]), None).ids != read_invocation(body(instances=ROWS[:1]), None).ids
+    assert read(body(instances=ROWS, request_ids=["p", 7]), "h").ids == ["p", "7"]
+    assert read(body(instances=ROWS[:1]), "h").ids == ["h"]
+    assert read(body(instances=ROWS), "h").ids == ["h-0", "h-1"]
+    assert read(body(instances=ROWS[:1]), None).ids != read(body(instances=ROWS[:1]), None).ids
 
 
 @pytest.mark.parametrize(
@@ -86,62 +94,24 @@ def test_ids_come_from_the_body_then_the_header_then_chance() -> None:
 )
 def test_what_cannot_be_read_is_refused_and_says_why(data: bytes, says: str) -> None:
     with pytest.raises(Refused, match=says.replace("(", r"\(")) as caught:
-        read_invocation(data, None)
+        read(data, None)
     assert caught.value.status == 400
-    answer = json.loads(caught.value.to_json())
+    answer = json.loads(Mlflow().refuse(caught.value).body)
     assert says in answer["error"] + answer["do"]
     assert answer["do"]
 
 
 def test_a_header_that_is_no_id_is_refused() -> None:
     with pytest.raises(Refused, match="not a request id"):
-        read_invocation(body(instances=[{}]), "x" * 1000)
+        read(body(instances=[{}]), "x" * 1000)
 
 
-def test_labels_are_read() -> None:
-    labels = read_labels(body(labels=[{"id": "a", "label": True}, {"id": 7, "label": 2.5}]))
-    assert [(label.id, label.value) for label in labels] == [("a", True), ("7", 2.5)]
-
-
-@pytest.mark.parametrize(
-    ("data", "says"),
-    [
-        (b"{}", "labels"),
-        (b'{"labels": []}', "labels"),
-        (b'{"labels": [{"id": "a", "label": 1}], "more": 1}', "nothing else"),
-        (b'{"labels": [{"id": "a"}]}', "Label 0"),
-        (b'{"labels": [{"id": "a", "label": 1}, {"id": "b", "label": null}]}', "Label 1 is None"),
-        (b'{"labels": [{"id": "a", "label": [1]}]}', "Label 0"),
-        (b'{"labels": [{"id": "", "label": 1}]}', "request id"),
-        (b'{"labels": [7]}', "Label 0"),
-    ],
-)
-def test_wrong_labels_are_refused(data: bytes, says: str) -> None:
-    with pytest.raises(Refused, match=says):
-        read_labels(data)
-
-
-def read_or_refused(read: Callable[[], Any]) -> bool:
-    """It must be read, or refused as the caller's mistake in JSON; anything else is raised."""
-    try:
-        return bool(read())
-    except Refused as refused:
-        return refused.status == 400 and bool(json.loads(refused.to_json())["error"])
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["inputs", "columns", "data"]), inner),
-)
-
-
-@given(st.binary() | JSON.map(lambda value: json.dumps(value, allow_nan=True).encode()))
+@given(BODIES)
 def test_whatever_comes_is_read_or_refused(data: bytes) -> None:
-    for read in (lambda: read_invocation(data, None), lambda: read_labels(data)):
-        assert read_or_refused(read)
+    assert read_or_refused(lambda: read(data, None))
 
 
 @given(st.sampled_from(["inputs", "instances", "dataframe_records", "dataframe_split", "request_ids", "params"]), JSON)
 def test_whatever_stands_under_a_known_key_is_read_or_refused(key: str, value: Any) -> None:
     content = {key: value} if key != "request_ids" else {"instances": [{}], key: value}
-    assert read_or_refused(lambda: read_invocation(body(**content), None).rows)
+    assert read_or_refused(lambda: read(body(**content), None).rows)

@@ -1,0 +1,1 @@
+"""What callers and gateway say to each other: one protocol a file."""
