@@ -319,7 +319,7 @@ def retrained(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[Reque
 
     asked: list[Request] = []
 
-    def retrain(spec: Any, request: Request, site: Site, *, on_stage: Any) -> retraining.Outcome:
+    def retrain(spec: Any, request: Request, site: Site, *, on_stage: Any) -> retraining.Ended:
         asked.append(request)
         on_stage("collect", "running", "")
         on_stage("collect", "success", "10 rows")
@@ -328,7 +328,7 @@ def retrained(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[Reque
         made = Report(
             key="k", pipeline="p", run=request.run, outcome=decision, headline=f"p: {decision}", markdown="", stages={}
         )
-        return retraining.Outcome(decision=decision, headline=made.headline, report=made)
+        return retraining.Ended(decision=decision, headline=made.headline, report=made)
 
     monkeypatch.setattr(retraining, "retrain", retrain)
     (settings.home / "data").mkdir(parents=True)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from retrain.artifacts import Request
-    from retrain.retraining import Outcome
+    from retrain.retraining import Ended
     from retrain.site import Site
     from retrain.spec import Spec
 
@@ -96,7 +96,7 @@ def _request(
     )
 
 
-def _retrain(spec: Spec, request: Request, site: Site, *, quiet: bool) -> Outcome:
+def _retrain(spec: Spec, request: Request, site: Site, *, quiet: bool) -> Ended:
     from retrain.retraining import retrain
 
     if not quiet:

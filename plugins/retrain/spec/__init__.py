@@ -6,19 +6,18 @@ the line, the key, the value and what was expected.
 
 from __future__ import annotations
 
-from retrain.spec.alert import Alert
+from retrain.spec.alert import Alert, Notifier
 from retrain.spec.bless import Approval, Bless, Change, Slices, Suspicious
 from retrain.spec.canary import Canary, ErrorMetric, LatencyMetric, LossMetric, Shadow
 from retrain.spec.drift import DriftSpec
 from retrain.spec.pipeline import FILE, HIGHER_IS_BETTER, LOSSES, Spec, Task
 from retrain.spec.section import Section
 from retrain.spec.source import Source
-from retrain.spec.staleness import AGED, Staleness
+from retrain.spec.staleness import Staleness
 from retrain.spec.training import CandidateSpec, Train
 from retrain.spec.validation import Validate
 
 __all__ = [
-    "AGED",
     "FILE",
     "HIGHER_IS_BETTER",
     "LOSSES",
@@ -32,6 +31,7 @@ __all__ = [
     "ErrorMetric",
     "LatencyMetric",
     "LossMetric",
+    "Notifier",
     "Section",
     "Shadow",
     "Slices",

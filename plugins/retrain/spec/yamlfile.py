@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from retrain.errors import SpecError
 
 Location = tuple[str | int, ...]
+BOOL, TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
 
 
 class YamlFile:
@@ -61,15 +62,18 @@ class YamlFile:
 
     def error(self, key: str, value: object, expected: str) -> SpecError:
         """A mistake at a dotted key."""
-        location: Location = tuple(int(part) if part.isdigit() else part for part in key.split("."))
         return SpecError(
             f"{key} is {_show(value)}, but should be {expected}.",
             file=self.path,
-            line=self._line(location),
+            line=self.line(key),
             key=key,
             value=value,
             expected=expected,
         )
+
+    def line(self, key: str) -> int:
+        """The line of a dotted key, or of the nearest one around it that is there."""
+        return self._line(tuple(int(part) if part.isdigit() else part for part in key.split(".")))
 
     def _mistake(self, detail: Any, model: type[BaseModel]) -> SpecError:
         location: Location = tuple(detail["loc"])
@@ -79,7 +83,7 @@ class YamlFile:
             return self.error(key, self._value(tuple(key.split("."))), expected)
         key = ".".join(str(part) for part in location)
         if detail["type"] == "extra_forbidden":
-            expected = _known_keys(model, location)
+            expected = _known_keys(model, location, self.content)
             return SpecError(
                 f"Unknown key `{key}`.",
                 file=self.path,
@@ -131,6 +135,8 @@ def _lines(node: yaml.Node | None, location: Location, path: Path) -> Iterator[t
     if isinstance(node, yaml.MappingNode):
         seen: set[object] = set()
         for key, value in node.value:
+            if key.tag == BOOL:  # `on:` is a key like any other; YAML 1.1 takes it for `true:`
+                key.tag = TEXT
             if key.value in seen:
                 raise SpecError(
                     f"The key `{key.value}` stands twice.",
@@ -148,14 +154,16 @@ def _lines(node: yaml.Node | None, location: Location, path: Path) -> Iterator[t
             yield from _lines(value, (*location, index), path)
 
 
-def _known_keys(model: type[BaseModel], location: Location) -> str:
+def _known_keys(model: type[BaseModel], location: Location, content: Any) -> str:
     """The keys that may stand where an unknown one was found, the likeliest first."""
     section: Any = model
     for part in location[:-1]:
+        content = content[part]
         if isinstance(part, str):
             section = _section(section, part)
         if section is None:
             return "remove it"
+    section = getattr(section, "kind_of", lambda _: section)(content)
     names = [field.alias or name for name, field in section.model_fields.items() if not field.exclude]
     near = difflib.get_close_matches(str(location[-1]), names, n=1)
     return f"did you mean `{near[0]}`?" if near else f"use one of: {', '.join(names)}"

@@ -26,8 +26,9 @@ from retrain.artifacts import (
 )
 from retrain.ledger import Ledger
 from retrain.site import Site
-from retrain.spec import AGED, Spec
+from retrain.spec import Spec
 from retrain.spec.durations import about, spell
+from retrain.story import AGED
 
 STAGE_LIMIT = timedelta(days=7)
 
@@ -51,6 +52,11 @@ def freshness(spec: Spec, request: Request, candidate: Candidate, site: Site) ->
         ledger.append("stale", body, actor=request.actor, run=request.run, once=f"{request.run}/stale/{key}")
     ledger.record_stage("freshness", result, request)
     return result
+
+
+def outdated(spec: Spec, request: Request, freshness: Freshness, site: Site) -> str | None:
+    """Why a run ends here: what was blessed is not fresh any more."""
+    return None if freshness.fresh else freshness.reason
 
 
 def fresh_enough(spec: Spec, request: Request, drift: Drift, site: Site) -> str | None:

@@ -12,6 +12,7 @@ from retrain.rollout import trial as trials
 from retrain.rollout.trial import Trial
 from retrain.site import Site
 from retrain.spec import Spec
+from retrain.story import STAGES
 
 Outcome = Literal[
     "promoted",
@@ -29,10 +30,6 @@ Outcome = Literal[
     "failed",
     "unfinished",
 ]
-STAGES = (
-    *("collect", "validate", "drift", "features", "train", "evaluate", "bless", "approve", "freshness"),
-    *("rehearse", "shadow", "canary", "promote", "roll_back"),
-)
 
 
 def report(spec: Spec, request: Request, site: Site, states: dict[str, str]) -> Report:
@@ -56,6 +53,7 @@ def report(spec: Spec, request: Request, site: Site, states: dict[str, str]) -> 
             run=request.run,
             outcome=outcome,
             headline=headline,
+            version=_version(request, entries),
             markdown=_markdown(request, headline, entries, ended),
             stages=ended,
         )

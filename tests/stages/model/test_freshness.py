@@ -7,9 +7,9 @@ import pytest
 
 from retrain import artifacts
 from retrain.artifacts import Drift, Ref
-from retrain.spec import AGED
 from retrain.stages import freshness as stage
 from retrain.stages.freshness import fresh_enough, freshness
+from retrain.story import AGED
 
 
 @pytest.fixture

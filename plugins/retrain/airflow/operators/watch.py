@@ -6,13 +6,13 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from retrain import story
 from retrain.airflow.operators.base import Run
 from retrain.airflow.operators.release import ReleaseOperator, candidate_of
-from retrain.airflow.triggers.release import Phase, ReleaseTrigger, begin, look
-from retrain.artifacts import Candidate
 from retrain.errors import GatewayError
 
 if TYPE_CHECKING:
+    from retrain.artifacts import Candidate
     from retrain.rollout.progress import Progress
 
 
@@ -26,8 +26,6 @@ class WatchOperator(ReleaseOperator):
     :param deferrable: wait in the triggerer; otherwise in the worker.
     """
 
-    phase: Phase
-
     def __init__(self, *, deferrable: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
@@ -36,7 +34,7 @@ class WatchOperator(ReleaseOperator):
         with self.errors(context):
             run = self.open(context)
             candidate = candidate_of(run, self.candidate)
-            progress = begin(self.phase, run.spec, run.request, candidate, run.site)
+            progress = story.stage(self.stage).begin(run.spec, run.request, candidate, run.site)
             if not progress.decided:
                 progress = self._wait(run, candidate)
             self.conclude(run, progress)
@@ -45,7 +43,7 @@ class WatchOperator(ReleaseOperator):
         """Go on when the trigger says that something was decided; promoting asks the ledger again."""
         with self.errors(context):
             if "error" in event:
-                raise GatewayError(f"The {self.phase} could not be watched: {event['error']}", do=event.get("do"))
+                raise GatewayError(f"The {self.stage} could not be watched: {event['error']}", do=event.get("do"))
             from retrain.rollout.progress import Progress
 
             self.conclude(self.open(context), Progress.model_validate(event))
@@ -54,27 +52,24 @@ class WatchOperator(ReleaseOperator):
         """Show what was decided and leave out the tasks it rules out."""
         result = {"pipeline": run.spec.name, **progress.model_dump(mode="json")}
         self.show(run.context, progress.summary, result)
-        self.branch(run, progress)
-
-    def branch(self, run: Run, progress: Progress) -> None:
-        """Leave out the tasks this progress rules out."""
-        raise NotImplementedError
+        self.leave_out(run.context, story.ruled_out(self.stage, progress.state))
 
     def _wait(self, run: Run, candidate: Candidate) -> Progress:
         """Look once; wait in the triggerer, or here, until something is decided."""
+        from retrain.airflow.triggers.release import ReleaseTrigger
         from retrain.rollout.watch import Watch
 
         watch = Watch(run.spec, candidate, run.site)
         poll = run.spec.canary.poll.total_seconds()
         while True:
-            progress = look(self.phase, run.spec, run.request, candidate, run.site, watch)
+            progress = story.stage(self.stage).look(run.spec, run.request, candidate, run.site, watch)
             if progress.decided:
                 return progress
             self.show(run.context, progress.summary)
             if self.deferrable:
                 self.defer(
                     trigger=ReleaseTrigger(
-                        phase=self.phase,
+                        phase=self.stage,
                         folder=self.folder,
                         request=run.request.model_dump(mode="json"),
                         candidate=candidate.ref().model_dump(),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from retrain import story
 from retrain.artifacts import Candidate, Ref, Request
 from retrain.errors import RetrainError
 from retrain.settings import Settings
@@ -18,28 +19,12 @@ if TYPE_CHECKING:
     from retrain.rollout.progress import Progress
     from retrain.rollout.watch import Watch
 
-Phase = Literal["shadow", "canary"]
 TROUBLES = 60
 
 
-def begin(phase: Phase, spec: Spec, request: Request, candidate: Candidate, site: Site) -> Progress:
-    """Begin a phase, or find it begun: safe to call again, by anybody."""
-    return _stage(phase).begin(spec, request, candidate, site)  # type: ignore[no-any-return]
-
-
-def look(phase: Phase, spec: Spec, request: Request, candidate: Candidate, site: Site, watch: Watch) -> Progress:
+def look(phase: str, spec: Spec, request: Request, candidate: Candidate, site: Site, watch: Watch) -> Progress:
     """Look once at what the log says, decide, and write the decision down."""
-    return _stage(phase).advance(spec, request, candidate, site, watch)  # type: ignore[no-any-return]
-
-
-def _stage(phase: Phase) -> Any:
-    if phase == "shadow":
-        from retrain.stages import shadow
-
-        return shadow
-    from retrain.stages import canary
-
-    return canary
+    return story.stage(phase).look(spec, request, candidate, site, watch)
 
 
 class ReleaseTrigger(BaseTrigger):
@@ -48,7 +33,7 @@ class ReleaseTrigger(BaseTrigger):
     It has no memory that matters: what it has counted is a fold over the log, and is folded anew by the triggerer
     that takes over.
 
-    :param phase: which part of the release.
+    :param phase: which watched stage of the story.
     :param folder: the pipeline's folder.
     :param request: the run's request, as JSON.
     :param candidate: the reference of the challenger.
@@ -59,7 +44,7 @@ class ReleaseTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        phase: Phase,
+        phase: str,
         folder: str,
         request: Mapping[str, Any],
         candidate: Mapping[str, Any],
