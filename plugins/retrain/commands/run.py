@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands.output import Json, console, is_terminal, show_json
-from retrain.commands.place import actor, moment, open_site, open_spec
+from retrain.commands._output import Json, console, is_terminal, show_json
+from retrain.commands._place import actor, moment, open_site, open_spec
 from retrain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from retrain.retraining import Ended
     from retrain.site import Site
     from retrain.spec import Spec
+
+PANEL = "Run"
 
 MARKS = {"success": "✓", "failed": "✗"}
 NEXT = {

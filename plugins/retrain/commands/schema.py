@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from retrain.commands.output import say
+from retrain.commands._output import say
+
+PANEL = "More"
 
 ONE_OR_MANY = ("files", "key", "inputs")
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from retrain.commands.output import Json, console, say, show_json
-from retrain.commands.place import open_ledger, open_site, pipelines
+from retrain.commands._output import Json, console, say, show_json
+from retrain.commands._place import open_ledger, open_site, pipelines
 
 if TYPE_CHECKING:
     from retrain.ledger import Entry, Ledger, Version
     from retrain.ledger.release import Release
     from retrain.site import Site
+
+PANEL = "Look"
 
 RUNS = 5
 
