@@ -48,15 +48,15 @@ def find(folder: str, name: str, expected: type | None = None) -> Any:
 
 def names(folder: str) -> tuple[str, ...]:
     """Every name known in a folder: ours first, then those of entry points."""
-    ours = _ours(folder)
-    return (*ours, *sorted({point.name for point in metadata.entry_points(group=folder)} - set(ours)))
+    mine = ours(folder)
+    return (*mine, *sorted({point.name for point in metadata.entry_points(group=folder)} - set(mine)))
 
 
 def _imported(folder: str, name: str) -> Any:
     if ":" in name or "." in name:
         module, _, attribute = name.partition(":") if ":" in name else name.rpartition(".")
         return _attribute(module, attribute, name)
-    if name.isidentifier() and name in _ours(folder):
+    if name.isidentifier() and name in ours(folder):
         return _attribute(f"{folder}.{name}", "".join(part.title() for part in name.split("_")), name)
     points = tuple(metadata.entry_points(group=folder, name=name))
     if len(points) > 1:
@@ -73,8 +73,8 @@ def _imported(folder: str, name: str) -> Any:
     )
 
 
-def _ours(folder: str) -> tuple[str, ...]:
-    """The names of the files in a folder of ours, without importing them."""
+def ours(folder: str) -> tuple[str, ...]:
+    """The names of ours: of the files in a folder, without importing them."""
     spec = importlib.util.find_spec(folder)
     places = list(spec.submodule_search_locations or ()) if spec is not None else []
     found = (module.name for module in pkgutil.iter_modules(places))

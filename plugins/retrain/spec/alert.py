@@ -120,8 +120,7 @@ def sender(to: str) -> type[Alert]:
 
 def kinds() -> dict[str, type[Alert]]:
     """Everything of ours that may stand in ``alerts``, by how it is named there."""
-    ours = [name for name in extensions.names(GROUP) if sender(name).__module__ == f"{GROUP}.{name}"]
-    return {**{f"to: {name}": sender(name) for name in ours}, "notifier": Notifier}
+    return {**{f"to: {name}": sender(name) for name in extensions.ours(GROUP)}, "notifier": Notifier}
 
 
 def _alert(value: object) -> Section:

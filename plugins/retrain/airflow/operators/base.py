@@ -144,7 +144,7 @@ class StageOperator(BaseOperator, SkipMixin):
         tasks = [
             task
             for task in self.get_flat_relatives(upstream=False)
-            if getattr(task, "folder", None) == self.folder and task.stage in stages
+            if getattr(task, "folder", None) == self.folder and getattr(task, "stage", None) in stages
         ]
         self.skip(context["ti"], tasks)
 

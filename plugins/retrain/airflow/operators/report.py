@@ -57,7 +57,7 @@ class ReportOperator(StageOperator):
         stages = {
             task.task_id: task.stage
             for task in dag.tasks
-            if getattr(task, "folder", None) == self.folder and task.task_id != self.task_id
+            if getattr(task, "folder", None) == self.folder and getattr(task, "stage", "report") != "report"
         }
         run_id = context["run_id"]
         found = context["ti"].get_task_states(dag_id=dag.dag_id, task_ids=sorted(stages), run_ids=[run_id])
