@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from retrain.spec import Section, Spec
+from retrain.spec import Alert, Section, Spec
+from retrain.spec.alert import kinds
 from retrain.spec.durations import spell
 from retrain.spec.yamlfile import models_in
 
@@ -33,7 +35,7 @@ def reference() -> str:
 
 def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
     title = f"`{path}`" if path else "The top level"
-    doc = "" if model is Spec else (model.__doc__ or "").strip()
+    doc = "" if model is Spec else cleandoc(model.__doc__ or "")
     yield f"## {title}\n"
     if doc:
         yield f"{doc}\n"
@@ -44,7 +46,7 @@ def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
             continue
         key = field.alias or name
         found = next(models_in(field.annotation), None)
-        if found is not None and issubclass(found, Section):
+        if found is not None and issubclass(found, Section) and found is not Alert:
             found = found.model_for({})
         if found is not None and found.model_fields:
             inner.append((f"{path}.{key}".lstrip("."), found))
@@ -54,6 +56,9 @@ def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
     yield ""
     for below, found in inner:
         yield from _section(below, found)
+        if found is Alert:
+            for kind, form in kinds().items():
+                yield from _section(f"{below}` with `{kind}", form)
 
 
 def _default(field: FieldInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -118,6 +119,57 @@ def test_version_and_help(typed: Typed) -> None:
     assert shown.status == 0
     commands = {"init", "check", "run", "status", "bless", "veto", "rollback", "ledger", "serve", "demo", "schema"}
     assert commands <= set(shown.out.replace("│", " ").split())
+
+
+def test_every_command_is_a_file_under_a_heading_in_order(typed: Typed) -> None:
+    for name in cli.OURS:
+        module = importlib.import_module(f"retrain.commands.{name}")
+        assert module.PANEL in cli.PANELS, name
+        assert getattr(module, name).__doc__, name
+    shown = typed("--help").out
+    places = [shown.index(f"─ {panel} ─") for panel in cli.PANELS]
+    assert places == sorted(places)
+    assert shown.index("─ Steer ─") < shown.index("rollback") < shown.index("─ More ─")
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another package, which brings a good command, a broken one, and one under a name of ours."""
+    package = tmp_path / "theirs-1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Name: theirs\nVersion: 1\n")
+    (package / "entry_points.txt").write_text(
+        "[retrain.commands]\nplot = theirs:plot\nsmash = theirs_broken:smash\nstatus = theirs:plot\n"
+    )
+    (tmp_path / "theirs.py").write_text(
+        'import typer\ndef plot(name: str) -> None:\n    """Draw a pipeline."""\n    typer.echo(f"drawn: {name}")\n'
+    )
+    (tmp_path / "theirs_broken.py").write_text("import not_installed_anywhere\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+
+def test_another_package_may_bring_commands(typed: Typed, theirs: None) -> None:
+    assert typed("plot", "p").out == "drawn: p\n"
+    assert "Draw a pipeline." in typed("--help").out
+    assert "drawn" not in typed("status", "p").out, "ours cannot be taken"
+
+
+def test_a_broken_command_of_another_package_breaks_only_itself(typed: Typed, theirs: None) -> None:
+    result = typed("smash")
+    assert result.status == 2
+    assert "`theirs_broken:smash` cannot be imported: ModuleNotFoundError" in result.err
+    assert "Traceback" not in result.err
+    shown = typed("--help")
+    assert shown.status == 0
+    assert "cannot be imported" in shown.out
+    assert "retrain" in typed("--version").out
+
+
+def test_other_packages_are_not_looked_at_for_a_command_of_ours(
+    typed: Typed, theirs: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli.metadata, "entry_points", lambda **_: 1 / 0)
+    assert typed("status", "p").status == 0
 
 
 @pytest.mark.parametrize(
@@ -319,7 +371,7 @@ def retrained(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[Reque
 
     asked: list[Request] = []
 
-    def retrain(spec: Any, request: Request, site: Site, *, on_stage: Any) -> retraining.Outcome:
+    def retrain(spec: Any, request: Request, site: Site, *, on_stage: Any) -> retraining.Ended:
         asked.append(request)
         on_stage("collect", "running", "")
         on_stage("collect", "success", "10 rows")
@@ -328,7 +380,7 @@ def retrained(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> list[Reque
         made = Report(
             key="k", pipeline="p", run=request.run, outcome=decision, headline=f"p: {decision}", markdown="", stages={}
         )
-        return retraining.Outcome(decision=decision, headline=made.headline, report=made)
+        return retraining.Ended(decision=decision, headline=made.headline, report=made)
 
     monkeypatch.setattr(retraining, "retrain", retrain)
     (settings.home / "data").mkdir(parents=True)

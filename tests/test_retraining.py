@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 
 from ledger_world import body as body_of
-from retrain import retraining
+from retrain import retraining, story
+from retrain.alerts.base import Sender
+from retrain.alerts.events import Event
 from retrain.artifacts import Candidate, ModelRef, Ref, Rehearsal, Request
 from retrain.errors import DataError, ReleaseError, StoreError, ValidationFailed
 from retrain.ledger import Judged, Rehearsed, Trained
@@ -51,29 +54,29 @@ class Line:
         )
         for stage in ("collect", "validate", "drift", "features", "evaluate"):
             self.pretend(stage, SimpleNamespace(success=True))
-        self.pretend("require_valid", None)
-        self.pretend("fresh_enough", None)
+        self.pretend("require_valid", None, of="validate")
+        self.pretend("fresh_enough", None, of="drift")
         self.pretend("train", lambda: self.candidate())
         self.pretend("bless", lambda: self.verdict("blessed"))
-        self.pretend("freshness", SimpleNamespace(fresh=True))
+        self.pretend("freshness", SimpleNamespace(fresh=True, reason=""))
         self.pretend("rehearse", lambda: self.rehearsal(True))
 
     @property
     def ledger(self) -> Any:
         return self.site.ledger("flights")
 
-    def pretend(self, stage: str, answer: Any) -> None:
+    def pretend(self, stage: str, answer: Any, *, of: str | None = None) -> None:
         def called(*_: object) -> Any:
             self.called.append(stage)
             return answer() if callable(answer) else answer
 
-        self.monkeypatch.setattr(retraining, stage, called)
+        self.monkeypatch.setattr(f"retrain.stages.{of or stage}.{stage}", called)
 
-    def fail(self, stage: str, error: Exception) -> None:
+    def fail(self, stage: str, error: Exception, *, of: str | None = None) -> None:
         def failing() -> None:
             raise error
 
-        self.pretend(stage, failing)
+        self.pretend(stage, failing, of=of)
 
     def candidate(self, version: int = 1) -> Candidate:
         ref = Ref(kind="features", key="none", pipeline="flights")
@@ -93,7 +96,7 @@ class Line:
     def verdict(self, outcome: str) -> Any:
         body = {"version": 1, "outcome": outcome, "reason": "suspicious", "verdict": None, "by": "gates"}
         self.ledger.append(Judged.model_validate(body), actor="test", run="run-1")
-        return SimpleNamespace(outcome=outcome)
+        return SimpleNamespace(outcome=outcome, reason="suspicious", version=1)
 
     def rehearsal(self, passed: bool) -> Rehearsal:
         body = {"version": 1, "passed": passed, "reason": "no answer", "rehearsal": None}
@@ -117,6 +120,12 @@ class Line:
 @pytest.fixture
 def line(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Line:
     return Line(site, tmp_path, monkeypatch)
+
+
+def test_the_stages_come_in_the_order_of_the_story(line: Line) -> None:
+    line.run()
+    told = [stage for stage, state, _ in line.told if state == "running"]
+    assert told == [stage.name for stage in story.told(line.spec) if stage.group and stage.name != "roll_back"]
 
 
 def test_the_stages_come_in_the_order_of_the_dag(line: Line) -> None:
@@ -149,13 +158,13 @@ def fresh_enough(line: Line) -> None:
         line.decide("fresh", reason="2 days old", champion=1)
         return "2 days old"
 
-    line.pretend("fresh_enough", fresh)
+    line.pretend("fresh_enough", fresh, of="drift")
 
 
 def stale(line: Line) -> None:
     def old() -> Any:
         line.decide("stale", version=1, reason="10 days old")
-        return SimpleNamespace(fresh=False)
+        return SimpleNamespace(fresh=False, reason="10 days old")
 
     line.pretend("freshness", old)
 
@@ -210,7 +219,7 @@ def test_a_failure_is_raised_after_the_report_is_written(line: Line, stage: str)
 
 
 def test_bad_data_stop_it_at_validate(line: Line) -> None:
-    line.fail("require_valid", ValidationFailed("3 expectations are broken."))
+    line.fail("require_valid", ValidationFailed("3 expectations are broken."), of="validate")
     with pytest.raises(ValidationFailed):
         line.run()
     assert ("validate", "failed") in [said[:2] for said in line.told]
@@ -223,6 +232,57 @@ def test_a_report_that_cannot_be_written_does_not_hide_the_failure(line: Line) -
     with pytest.raises(DataError) as caught:
         line.run()
     assert "The report could not be written: The store is away." in caught.value.__notes__[0]
+
+
+class Ear(Sender):
+    """Somebody who is told."""
+
+    def send(self, event: Event) -> None:
+        HEARD.append(event)
+
+
+HEARD: list[Event] = []
+
+
+def succeeded(line: Line) -> None:
+    pass
+
+
+def broken(line: Line) -> None:
+    line.fail("train", DataError("no good"))
+
+
+def unreported(line: Line) -> None:
+    line.fail("report", StoreError("The store is away."))
+
+
+@pytest.mark.parametrize(
+    ("ending", "on", "kind", "version", "headline"),
+    [
+        (succeeded, "success", "promoted", 1, "version 1 promoted"),
+        (vetoed, "decision", "vetoed", 1, "version 1 vetoed: suspicious"),
+        (fresh_enough, "decision", "fresh_enough", None, "fresh enough: 2 days old"),
+        (broken, "failure", "run_failed", None, "failed at train"),
+        (unreported, "failure", "run_failed", None, "The report could not be written: The store is away."),
+    ],
+)
+def test_whoever_asked_for_it_is_told_how_it_ended(
+    line: Line, ending: Any, on: str, kind: str, version: int | None, headline: str
+) -> None:
+    HEARD.clear()
+    line.spec = line.spec.model_copy(update={"alerts": (Ear(to="ear", on=("failure", "decision", "success")),)})
+    ending(line)
+    with suppress(DataError, StoreError):
+        line.run()
+    (event,) = HEARD
+    assert (event.on, event.kind, event.pipeline, event.run, event.version) == (on, kind, "flights", "run-1", version)
+    assert headline in event.headline
+
+
+def test_a_sender_that_breaks_changes_nothing_for_the_run(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ear, "send", lambda self, event: 1 / 0)
+    line.spec = line.spec.model_copy(update={"alerts": (Ear(to="ear", on=("success",)),)})
+    assert line.run().decision == "promoted"
 
 
 # -- the release -------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from retrain.errors import RetrainError, SpecError, UsageError
 from retrain.settings import Settings
 from retrain.spec import FILE, CandidateSpec, Spec
+from retrain.spec.yamlfile import YamlFile
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -316,16 +317,13 @@ def _schedule(spec: Spec, settings: Settings) -> Iterator[Finding]:
 
 def _alerts(spec: Spec, settings: Settings) -> Iterator[Finding]:
     for number, alert in enumerate(spec.alerts):
-        module, _, name = alert.notifier.rpartition(".")
-        try:
-            found = importlib.util.find_spec(module) is not None
-        except (ImportError, ValueError):
-            found = False
-        where = f"{spec.folder / FILE}, key `alerts.{number}.notifier`"
-        if found:
-            yield Finding("alerts", True, f"{name} is installed")
-        else:
-            yield Finding("alerts", False, f"There is no module '{module}'.", where, "install its provider package.")
+        problem = alert.problem()
+        if problem is None:
+            yield Finding("alerts", True, f"{alert.name}, on {', '.join(alert.on)}")
+            continue
+        key = f"alerts.{number}.{problem.key}"
+        line = YamlFile.read(spec.folder / FILE).line(key)
+        yield _wrong("alerts", SpecError(problem.what, file=spec.folder / FILE, line=line, key=key, do=problem.do))
 
 
 def _dag(spec: Spec, settings: Settings) -> Iterator[Finding]:

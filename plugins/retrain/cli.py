@@ -1,4 +1,4 @@
-"""The command line: ``retrain …``. Each command is a file of :mod:`retrain.commands`.
+"""The command line: ``retrain …``. Each command is a file of :mod:`retrain.commands`, or somebody else's entry point.
 
 Exit status: 0 done, 1 a decision against (vetoed, rolled back, check failed), 2 wrong use, 3 something broke.
 """
@@ -6,38 +6,77 @@ Exit status: 0 done, 1 a decision against (vetoed, rolled back, check failed), 2
 from __future__ import annotations
 
 import os
+import pkgutil
 import sys
 import traceback
-from typing import Annotated
+from collections.abc import Callable
+from importlib import import_module, metadata
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from retrain import __version__
-from retrain.commands.check import check
-from retrain.commands.demo import demo
-from retrain.commands.init import init
-from retrain.commands.ledger import ledger
-from retrain.commands.output import say, show_error
-from retrain.commands.overrule import bless, veto
-from retrain.commands.reconcile import reconcile
-from retrain.commands.rollback import rollback
-from retrain.commands.run import run
-from retrain.commands.schema import schema
-from retrain.commands.serve import serve
-from retrain.commands.status import status
-from retrain.errors import RetrainError
+from retrain import __version__, commands
+from retrain.commands._output import say, show_error
+from retrain.errors import RetrainError, UsageError
 
 BROKE = 3
+PANELS = ("Start", "Run", "Look", "Steer", "More")
+"""The headings of ``retrain --help``, in order."""
+
+THEIRS = "From other packages"
+GROUP = "retrain.commands"
+OURS = tuple(module.name for module in pkgutil.iter_modules(commands.__path__) if not module.name.startswith("_"))
+
+
+class Commands(TyperGroup):
+    """Every command, imported when it is asked for. Other packages are looked at only where ours do not suffice."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Every name: ours, panel by panel, then those of entry points in the group ``retrain.commands``."""
+        place = {name: PANELS.index(import_module(f"{GROUP}.{name}").PANEL) for name in OURS}
+        theirs = {point.name for point in metadata.entry_points(group=GROUP)} - set(OURS)
+        return [*sorted(OURS, key=lambda name: (place[name], name)), *sorted(theirs)]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of a name, or None."""
+        if cmd_name in OURS:
+            module = import_module(f"{GROUP}.{cmd_name}")
+            return _command(cmd_name, getattr(module, cmd_name), module.PANEL)
+        for point in metadata.entry_points(group=GROUP, name=cmd_name):
+            return _command(cmd_name, _theirs(point), THEIRS)
+        return None
+
+
+def _command(name: str, function: Callable[..., Any], panel: str) -> Any:
+    alone = typer.Typer(add_completion=False)
+    alone.command(name, rich_help_panel=panel)(function)
+    return typer.main.get_command(alone)
+
+
+def _theirs(point: metadata.EntryPoint) -> Callable[..., Any]:
+    """Somebody else's command; in its place, where it cannot be imported, one that says so."""
+    try:
+        function: Callable[..., Any] = point.load()
+    except Exception as error:  # whatever somebody's module raises when it is imported
+        what = f"`{point.value}` cannot be imported: {type(error).__name__}: {error}."
+
+        def broken() -> None:
+            raise UsageError(what, do="mend or remove the package that brings this command.")
+
+        broken.__doc__ = what
+        return broken
+    return function
+
 
 app = typer.Typer(
+    cls=Commands,
     name="retrain",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="One folder becomes a scheduled, self-defending retraining system on Apache Airflow.",
     epilog="Exit status: 0 done, 1 a decision against, 2 wrong use, 3 something broke.",
 )
-for command in (demo, init, check, run, status, bless, veto, rollback, reconcile, ledger, serve, schema):
-    app.command()(command)
 
 
 def _version(wanted: bool) -> None:

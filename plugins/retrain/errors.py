@@ -199,6 +199,10 @@ class ReleaseError(RetrainError):
     exit_status = 2
 
 
+class AlertError(RetrainError):
+    """Somebody could not be told how a run ended. The run is none the worse for it."""
+
+
 class GatewayError(RetrainError):
     """The gateway cannot be reached or answered with an error."""
 

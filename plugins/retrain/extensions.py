@@ -24,7 +24,7 @@ from typing import Any
 
 from retrain.errors import UsageError
 
-NOT_KINDS = frozenset({"base"})
+NOT_KINDS = frozenset({"base", "events"})
 """Files of a kind's folder that hold what the others share; so does every file whose name begins with ``_``."""
 
 

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from retrain.artifacts import Artifact, Candidate, Report, Request, Value
-from retrain.errors import ReleaseError, RetrainError
-from retrain.ledger.release import Release
-from retrain.rollout.canary import Canary
-from retrain.rollout.permission import approved
-from retrain.rollout.phase import Phase
-from retrain.rollout.progress import Progress
-from retrain.rollout.shadow import Shadow
+from retrain import story
+from retrain.alerts import tell
+from retrain.alerts.events import Event, RunFailed, of_report
+from retrain.artifacts import Artifact, Report, Request, Value
+from retrain.errors import RetrainError
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.stages.bless import bless
-from retrain.stages.collect import collect
-from retrain.stages.drift import drift, fresh_enough
-from retrain.stages.evaluate import evaluate
-from retrain.stages.features import features
-from retrain.stages.freshness import freshness
-from retrain.stages.promote import promote
-from retrain.stages.rehearse import rehearse
-from retrain.stages.report import STAGES, report
-from retrain.stages.roll_back import roll_back
-from retrain.stages.train import train
-from retrain.stages.validate import require_valid, validate
+from retrain.stages.redeploy import redeployed, require_redeployable
+from retrain.story import Stage
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from retrain.rollout.phase import Phase
+    from retrain.rollout.progress import Progress
 
 OnStage = Callable[[str, str, str], None]
 """Told of every change: the stage, its state (``running``, ``waiting``, ``success``, ``failed``), and one line."""
@@ -40,7 +28,7 @@ LOST_LOOKS = 12
 """A release is given up, as it stands, when the store could not be reached in so many looks in a row."""
 
 
-class Outcome(Value):
+class Ended(Value):
     """What came of a retraining.
 
     :param decision: e.g. ``promoted``, ``vetoed``, ``rolled back``; see :mod:`retrain.stages.report`.
@@ -57,114 +45,114 @@ class Outcome(Value):
         return 0 if self.decision in NOT_AGAINST else 1
 
 
-def retrain(spec: Spec, request: Request, site: Site, *, on_stage: OnStage | None = None) -> Outcome:
+def retrain(spec: Spec, request: Request, site: Site, *, on_stage: OnStage | None = None) -> Ended:
     """Retrain, judge and release one pipeline, and wait for the release to be decided.
 
-    Killed and started again with the same request it goes on where it was. A report is written whatever happens.
+    Killed and started again with the same request it goes on where it was. A report is written and the alerts are
+    sent whatever happens.
 
     :param on_stage: told of every stage as it goes; see :data:`OnStage`.
     :raises RetrainError: a stage failed; the report names it.
     """
     run = _Run(spec, request, site, on_stage or _quiet)
     try:
-        _retrain(run)
+        run.walk()
     except Exception as error:
-        error.add_note(run.report_anyway())
+        event = run.report_anyway()
+        error.add_note(event.headline)
+        tell(spec.alerts, event)
         raise
-    made = run.report()
-    return Outcome(decision=made.outcome, headline=made.headline, report=made)
-
-
-def _retrain(run: _Run) -> None:
-    candidate = _blessed_before(run) if run.request.redeploy is not None else _new_candidate(run)
-    if candidate is None:
-        return
-    rehearsal = run.stage("rehearse", rehearse, candidate)
-    if rehearsal.passed:
-        _release(run, candidate)
-
-
-def _new_candidate(run: _Run) -> Candidate | None:
-    """Train a candidate; None if the run ends before its release, as the ledger then says."""
-    snapshot = run.stage("collect", collect)
-    validation = run.stage("validate", _valid, snapshot)
-    drifted = run.stage("drift", drift, snapshot)
-    if fresh_enough(run.spec, run.request, drifted, run.site) is not None:
-        return None
-    feature_set = run.stage("features", features, snapshot, validation)
-    candidate = run.stage("train", train, feature_set, snapshot)
-    scorecard = run.stage("evaluate", evaluate, candidate, feature_set)
-    verdict = run.stage("bless", bless, scorecard)
-    if verdict.outcome != "blessed":
-        return None
-    if run.spec.bless.approval.required and not approved(run.site.ledger(run.spec.name), candidate.version):
-        return None
-    fresh = run.stage("freshness", freshness, candidate)
-    return candidate if fresh.fresh else None
-
-
-def _blessed_before(run: _Run) -> Candidate:
-    """The candidate of the version that is to be released again."""
-    assert run.request.redeploy is not None
-    version = run.site.ledger(run.spec.name).version(run.request.redeploy)
-    if not version.blessed:
-        raise ReleaseError(
-            f"Version {version.version} of pipeline '{run.spec.name}' cannot be released again: it is "
-            f"{version.standing} ({version.reason or 'no verdict yet'}).",
-            do=f"bless it first with `retrain bless {run.spec.name} {version.version} --reason …`, or name another.",
-        )
-    return run.site.read(Candidate, version.candidate)
-
-
-def _release(run: _Run, candidate: Candidate) -> None:
-    for kind in (Shadow, Canary):
-        progress = run.until_decided(kind(run.spec, run.request, candidate, run.site))
-        if progress.state == "rolled_back":
-            run.stage("roll_back", partial(roll_back, reason=progress.summary), candidate)
-        if progress.state != "done":
-            return
-    run.stage("promote", promote, candidate)
-
-
-def _valid(spec: Spec, request: Request, snapshot: Any, site: Site) -> Any:
-    validation = validate(spec, request, snapshot, site)
-    require_valid(spec, validation)
-    return validation
+    try:
+        made = run.report()
+    except Exception as error:
+        tell(spec.alerts, run.unreported(error))
+        raise
+    tell(spec.alerts, of_report(made))
+    return Ended(decision=made.outcome, headline=made.headline, report=made)
 
 
 class _Run:
-    """One retraining on its way: calls stages and keeps how each ended."""
+    """One retraining on its way: calls stages and keeps how each ended, what it handed on, and what is left out."""
 
-    def __init__(self, spec: Spec, request: Request, site: Site, tell: OnStage) -> None:
-        self.spec, self.request, self.site, self.tell = spec, request, site, tell
+    def __init__(self, spec: Spec, request: Request, site: Site, on_stage: OnStage) -> None:
+        self.spec, self.request, self.site, self.on_stage = spec, request, site, on_stage
         self.states: dict[str, str] = {}
+        self.made: dict[str, Any] = {}
+        self.left_out: set[str] = set()
 
-    def stage(self, name: str, function: Callable[..., T], *inputs: object) -> T:
-        """Call one stage with its inputs."""
-        self._say(name, "running", "")
+    def walk(self) -> None:
+        """Do one stage after another, but for those that are left out."""
+        require_redeployable(self.spec, self.request, self.site)
+        again = redeployed(self.spec, self.request, self.site)
+        if again is not None:
+            self.made[story.RELEASED] = again
+            self.left_out |= story.BEFORE_RELEASE
+        for stage in story.told(self.spec):
+            if stage.group is None or stage.name in self.left_out:
+                continue
+            if stage.function is None:
+                self.require_human(stage)
+            elif stage.watched:
+                self.watch(stage)
+            else:
+                self.do(stage)
+
+    def do(self, stage: Stage) -> None:
+        """Call a stage, and end the run where what it found says so."""
+        self._say(stage, "running", "")
         try:
-            result = function(self.spec, self.request, *inputs, self.site)
+            made = stage.call(self.spec, self.request, self._inputs(stage), self.site)
+            reason = stage.decide(self.spec, self.request, made, self.site)
         except Exception as error:
-            self._say(name, "failed", str(error))
+            self._say(stage, "failed", str(error))
             raise
-        self._say(name, "success", _summary(result))
-        return result
+        self.made[stage.name] = made
+        self._say(stage, "success", story.line(_summary(made), reason))
+        self._end(stage, reason)
 
-    def until_decided(self, phase: Phase) -> Progress:
+    def require_human(self, stage: Stage) -> None:
+        """End the run before what only a human can do, unless it is done."""
+        self._end(stage, stage.decide(self.spec, self.request, self._inputs(stage)[0], self.site))
+
+    def watch(self, stage: Stage) -> None:
         """Begin a phase of the release and look at it until it is decided or paused."""
-        name = phase.name
-        self._say(name, "running", "")
+        self._say(stage, "running", "")
         try:
+            phase = stage.phase(self.spec, self.request, self.made[story.RELEASED], self.site)
             progress = phase.begin()
             while progress.state == "waiting":
-                self._say(name, "waiting", progress.summary)
+                self._say(stage, "waiting", progress.summary)
                 time.sleep(self.spec.canary.poll.total_seconds())
                 progress = self._look(phase)
         except Exception as error:
-            self._say(name, "failed", str(error))
+            self._say(stage, "failed", str(error))
             raise
-        self._say(name, "success", progress.summary)
-        return progress
+        self._say(stage, "success", progress.summary)
+        self.left_out |= story.ruled_out(stage.name, progress.state)
+
+    def report(self) -> Report:
+        """Write the report."""
+        from retrain.stages.report import report
+
+        states = {**dict.fromkeys(story.STAGES, "skipped"), **self.states}
+        made = report(self.spec, self.request, self.site, states)
+        self.on_stage("report", "success", made.headline)
+        return made
+
+    def report_anyway(self) -> Event:
+        """Write the report of a run that failed; what is wrong with the report must not hide why."""
+        try:
+            return of_report(self.report())
+        except Exception as error:
+            return self.unreported(error)
+
+    def unreported(self, error: Exception) -> Event:
+        """What to tell of a run whose report could not be written."""
+        headline = f"{self.spec.name}: how it ended is not known. The report could not be written: {error}"
+        return RunFailed(on="failure", pipeline=self.spec.name, run=self.request.run, headline=headline)
+
+    def _inputs(self, stage: Stage) -> list[Any]:
+        return [self.made[name] for name in stage.inputs]
 
     def _look(self, phase: Phase) -> Progress:
         """Look once; while the store is away, a few times more."""
@@ -177,29 +165,18 @@ class _Run:
                 time.sleep(self.spec.canary.poll.total_seconds())
         return phase.look()
 
-    def report(self) -> Report:
-        """Write the report."""
-        self.states |= {stage: "skipped" for stage in STAGES if stage not in self.states}
-        made = report(self.spec, self.request, self.site, self.states)
-        self.tell("report", "success", made.headline)
-        return made
+    def _end(self, stage: Stage, reason: str | None) -> None:
+        if reason is not None:
+            self.left_out |= story.following(stage.name)
 
-    def report_anyway(self) -> str:
-        """Write the report of a run that failed; what is wrong with the report must not hide why."""
-        try:
-            return self.report().headline
-        except Exception as error:
-            return f"The report could not be written: {error}"
-
-    def _say(self, name: str, state: str, line: str) -> None:
-        self.states[name] = state
-        self.tell(name, state, line)
+    def _say(self, stage: Stage, state: str, line: str) -> None:
+        self.states[stage.name] = state
+        self.on_stage(stage.name, state, line)
 
 
-def _summary(result: object) -> str:
-    if isinstance(result, Artifact | Progress):
-        return result.summary
-    return result.reason if isinstance(result, Release) else ""
+def _summary(made: Any) -> str:
+    """What a stage that hands on an artifact, or a release, says came of it."""
+    return made.summary if isinstance(made, Artifact) else str(getattr(made, "reason", ""))
 
 
 def _quiet(stage: str, state: str, line: str) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from datetime import timedelta
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +23,17 @@ from airflow.sdk import (
 )
 from airflow.sdk.exceptions import AirflowTimetableInvalid
 
+from retrain import story
 from retrain.airflow.hooks.site import configured
-from retrain.airflow.operators.bless import BlessOperator
-from retrain.airflow.operators.canary import CanaryOperator
-from retrain.airflow.operators.collect import CollectOperator
-from retrain.airflow.operators.drift import DriftOperator
-from retrain.airflow.operators.evaluate import EvaluateOperator
-from retrain.airflow.operators.features import FeaturesOperator
-from retrain.airflow.operators.freshness import FreshnessOperator
-from retrain.airflow.operators.promote import PromoteOperator
-from retrain.airflow.operators.rehearse import RehearseOperator
-from retrain.airflow.operators.report import ReportOperator
-from retrain.airflow.operators.roll_back import RollBackOperator
-from retrain.airflow.operators.shadow import ShadowOperator
-from retrain.airflow.operators.train import TrainOperator
-from retrain.airflow.operators.validate import ValidateOperator
+from retrain.airflow.operators.plain import PlainOperator
 from retrain.airflow.params import trigger_form
 from retrain.errors import SpecError
 from retrain.spec import FILE, Spec
 from retrain.spec.durations import spell
 from retrain.spec.yamlfile import YamlFile
+from retrain.story import Stage
 
+OPERATORS = "retrain.airflow.operators"
 RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0}
 
 
@@ -63,12 +56,14 @@ class RetrainDag(DAG):
             "max_active_runs": 1,
             "tags": {"retrain", spec.task},
             "doc_md": describe(spec),
-            "params": trigger_form(),
             "default_args": {"owner": spec.owner, **RETRIES},
         }
         super().__init__(**{**given, **dag_kwargs})
         with self:
             draw(spec, site_conn_id)
+        if "params" not in dag_kwargs:
+            # Only now: whatever Params a Dag has when a task is put into it are copied, several times a task.
+            self.params.update({name: param for name, param in trigger_form().items() if name not in self.params})
 
 
 class RetrainTaskGroup(TaskGroup):
@@ -101,57 +96,38 @@ def draw(spec: Spec, site_conn_id: str | None = None) -> None:
 
     Refs go from task to task as templates, not as extra edges, so that the graph shows the story.
     """
-    given: dict[str, Any] = {"folder": spec.folder, "site_conn_id": site_conn_id}
-    with TaskGroup("data", tooltip="Take the data and judge it"):
-        collect = CollectOperator(task_id="collect", **given)
-        snapshot = output(collect)
-        validate = ValidateOperator(task_id="validate", snapshot=snapshot, **given)
-        drift = DriftOperator(task_id="drift", snapshot=snapshot, **given)
-    with TaskGroup("model", tooltip="Make a candidate and score it"):
-        features = FeaturesOperator(task_id="features", snapshot=snapshot, validation=output(validate), **given)
-        train = TrainOperator(task_id="train", feature_set=output(features), snapshot=snapshot, **given)
-        candidate = output(train)
-        evaluate = EvaluateOperator(task_id="evaluate", candidate=candidate, feature_set=output(features), **given)
-    with TaskGroup("verdict", tooltip="May it be released?"):
-        bless = BlessOperator(task_id="bless", scorecard=output(evaluate), **given)
-        approve = [approval(spec, output(bless), **given)] if spec.bless.approval.required else []
-        freshness = FreshnessOperator(task_id="freshness", candidate=candidate, **given)
-    with TaskGroup("release", tooltip="Release it carefully"):
-        given["candidate"] = candidate
-        # A redeployment skips everything before the release, so that a skipped task must not skip the next one here.
-        rehearse = RehearseOperator(task_id="rehearse", trigger_rule="none_failed", **given)
-        shadow = ShadowOperator(task_id="shadow", **given)
-        canary = CanaryOperator(task_id="canary", **given)
-        promote = PromoteOperator(task_id="promote", **given)
-        roll_back = RollBackOperator(task_id="roll_back", trigger_rule="none_failed", **given)
-    report = ReportOperator(task_id="report", **given)
-
-    story: list[BaseOperator] = [collect, validate, drift, features, train, evaluate, bless, *approve, freshness]
-    story += [rehearse, shadow, canary]
-    for earlier, later in itertools.pairwise(story):
-        earlier >> later
-    canary >> [promote, roll_back] >> report
+    stages = story.told(spec)
+    tasks: dict[str, BaseOperator] = {}
+    for group, members in itertools.groupby(stages, key=lambda stage: stage.group):
+        with TaskGroup(group, tooltip=story.GROUPS[group]) if group is not None else nullcontext():
+            for stage in members:
+                tasks[stage.name] = task_of(stage, spec, tasks, folder=spec.folder, site_conn_id=site_conn_id)
+    for stage in stages:
+        for earlier in story.before(stage, stages):
+            tasks[earlier] >> tasks[stage.name]
     # A teardown runs whatever happened and does not make a failed run green.
-    report.as_teardown()
+    tasks["report"].as_teardown()
+
+
+def task_of(stage: Stage, spec: Spec, tasks: Mapping[str, BaseOperator], **given: Any) -> BaseOperator:
+    """The task of a stage, by its own operator, or by the plain one where it has none.
+
+    :param tasks: the tasks of the stages before it.
+    """
+    inputs = {story.stage(name).argument: output(tasks[name]) for name in stage.inputs}
+    if stage.despite_skips:
+        given["trigger_rule"] = "none_failed"
+    module = f"{OPERATORS}.{stage.name}"
+    if find_spec(module) is None:
+        return PlainOperator(task_id=stage.name, stage=stage.name, inputs=inputs, **given)
+    operator = getattr(import_module(module), "".join(part.title() for part in stage.name.split("_")) + "Operator")
+    made: BaseOperator = operator(task_id=stage.name, **inputs, **operator.drawn(spec), **given)
+    return made
 
 
 def output(task: BaseOperator) -> str:
     """What a task hands on, as a template: a reference in JSON, or ``null``."""
     return f"{{{{ ti.xcom_pull(task_ids='{task.task_id}') | tojson }}}}"
-
-
-def approval(spec: Spec, verdict: str, **given: Any) -> BaseOperator:
-    """The task that asks a human; nobody answering in time is a rejection."""
-    from retrain.airflow.operators.approve import ApproveOperator
-
-    return ApproveOperator(
-        task_id="approve",
-        subject=f"Release the new {spec.name}?",
-        verdict=verdict,
-        assigned_users=[{"id": name, "name": name} for name in spec.bless.approval.by] or None,
-        response_timeout=spec.bless.approval.within,
-        **given,
-    )
 
 
 def schedule(spec: Spec) -> Any:

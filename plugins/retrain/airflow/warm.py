@@ -13,6 +13,11 @@ import pkgutil
 from collections.abc import Iterator
 from contextlib import suppress
 
+from pydantic import BaseModel
+
+from retrain.artifacts import Value
+from retrain.spec import Section
+
 AIRFLOW = (
     "encodings.idna",
     "jinja2.ext",
@@ -41,12 +46,17 @@ WORK = (
 )
 OURS = (
     "retrain.airflow.dag",
+    "retrain.airflow.notifier",
     "retrain.airflow.plugin",
+    "retrain.airflow.triggers.release",
     "retrain.retraining",
     "retrain.model.model",
     "retrain.model.store",
 )
-PACKAGES = ("retrain.gates", "retrain.airflow.operators", "retrain.stages", "retrain.stats", "retrain.store")
+PACKAGES = (
+    *("retrain.airflow.operators", "retrain.alerts", "retrain.gates", "retrain.rollout", "retrain.stages"),
+    *("retrain.stats", "retrain.store"),
+)
 CHATTY = ("alembic", "great_expectations", "mlflow")
 
 
@@ -57,12 +67,21 @@ def warm() -> None:
     for name in (*AIRFLOW, *WORK, *OURS, *_modules()):
         with suppress(ImportError):
             importlib.import_module(name)
+    for model in (*_below(Section), *_below(Value)):
+        model.model_rebuild()
     with suppress(Exception):  # a plugin of somebody else's may be broken; tasks will say so
         from airflow.sdk.listener import get_listener_manager
 
         get_listener_manager()
     gc.collect()
     gc.freeze()
+
+
+def _below(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Every model made from one: what it needs to check its values is built when it is first used, or here."""
+    for below in model.__subclasses__():
+        yield below
+        yield from _below(below)
 
 
 def _modules() -> Iterator[str]:

@@ -59,7 +59,7 @@ def identity(kind: str, /, **inputs: Any) -> str:
 class Value(BaseModel):
     """A part of an artifact: immutable, and with no keys but its own."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), defer_build=True)
 
 
 class FileRef(Value):

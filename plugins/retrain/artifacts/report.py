@@ -8,7 +8,10 @@ from retrain.artifacts.artifact import Artifact
 
 
 class Report(Artifact):
-    """What came of a run, in words and in one table."""
+    """What came of a run, in words and in one table.
+
+    :param version: the version it was about; None if it came to none, or if the report is older than this field.
+    """
 
     kind: ClassVar[str] = "report"
 
@@ -17,6 +20,7 @@ class Report(Artifact):
     headline: str
     markdown: str
     stages: dict[str, str]
+    version: int | None = None
 
     @property
     def summary(self) -> str:

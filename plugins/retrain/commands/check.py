@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands.output import Json, console, say, show_json
-from retrain.commands.place import folder_of, open_site, pipelines
+from retrain.commands._output import Json, console, say, show_json
+from retrain.commands._place import folder_of, open_site, pipelines
 from retrain.errors import UsageError
 
 if TYPE_CHECKING:
     from retrain.check import Finding
+
+PANEL = "Start"
 
 
 def check(

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+PANEL = "Start"
+
 SCENARIOS = "first-model, retraining, bad-data, bad-model, bad-release, rollback"
 
 

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from retrain.commands.output import Json, say, show_json
+from retrain.commands._output import Json, say, show_json
 from retrain.errors import UsageError
 
 if TYPE_CHECKING:
     from datetime import timedelta
 
     from retrain.scaffold.folder import Made
+
+PANEL = "Start"
 
 TaskOption = Literal["binary", "multiclass", "regression"]
 

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands.output import Json, console, say, show_json
-from retrain.commands.place import moment, open_ledger, open_site
+from retrain.commands._output import Json, console, say, show_json
+from retrain.commands._place import moment, open_ledger, open_site
 
 if TYPE_CHECKING:
     from retrain.ledger import Entry, Ledger
+
+PANEL = "Look"
 
 
 def ledger(

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from retrain.commands.output import say
-from retrain.commands.place import follow, open_ledger, open_site
+from retrain.commands._output import say
+from retrain.commands._place import follow, open_ledger, open_site
+
+PANEL = "Steer"
 
 
 def reconcile(name: Annotated[str, typer.Argument(help="The pipeline.")]) -> None:

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from retrain.commands.output import Json, say, show_json
-from retrain.commands.place import actor, follow, open_ledger, open_site
+from retrain.commands._output import Json, say, show_json
+from retrain.commands._place import actor, follow, open_ledger, open_site
+
+PANEL = "Steer"
 
 
 def rollback(

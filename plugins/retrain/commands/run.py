@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands.output import Json, console, is_terminal, show_json
-from retrain.commands.place import actor, moment, open_site, open_spec
+from retrain.commands._output import Json, console, is_terminal, show_json
+from retrain.commands._place import actor, moment, open_site, open_spec
 from retrain.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.status import Status
 
     from retrain.artifacts import Request
-    from retrain.retraining import Outcome
+    from retrain.retraining import Ended
     from retrain.site import Site
     from retrain.spec import Spec
+
+PANEL = "Run"
 
 MARKS = {"success": "✓", "failed": "✗"}
 NEXT = {
@@ -96,7 +98,7 @@ def _request(
     )
 
 
-def _retrain(spec: Spec, request: Request, site: Site, *, quiet: bool) -> Outcome:
+def _retrain(spec: Spec, request: Request, site: Site, *, quiet: bool) -> Ended:
     from retrain.retraining import retrain
 
     if not quiet:

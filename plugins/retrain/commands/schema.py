@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from retrain.commands.output import say
+from retrain.commands._output import say
+
+PANEL = "More"
 
 ONE_OR_MANY = ("files", "key", "inputs")
 
@@ -36,4 +38,22 @@ def spec_schema() -> dict[str, Any]:
             {"type": "string"},
             {"type": source[key].pop("type"), "items": source[key].pop("items")},
         ]
+    schema["properties"]["alerts"]["items"] = _alerts(schema["$defs"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "pipeline.yaml"}
+
+
+def _alerts(definitions: dict[str, Any]) -> dict[str, Any]:
+    """What may stand in the list of alerts: one of ours, or anybody's sender, which knows its settings itself."""
+    from retrain.spec.alert import kinds
+
+    del definitions["Alert"]
+    forms: list[dict[str, Any]] = []
+    for name, kind in kinds().items():
+        definition = kind.model_json_schema(by_alias=True)
+        if name.startswith("to: "):
+            definition["properties"]["to"] = {"const": name.removeprefix("to: ")}
+        definitions[kind.__name__] = definition
+        forms.append({"$ref": f"#/$defs/{kind.__name__}"})
+    ours = [name.removeprefix("to: ") for name in kinds() if name.startswith("to: ")]
+    other = {"type": "string", "not": {"enum": ours}, "description": "An import path, or an entry point's name."}
+    return {"anyOf": [*forms, {"type": "object", "properties": {"to": other}, "required": ["to"]}]}

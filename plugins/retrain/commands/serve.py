@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+PANEL = "Run"
+
 
 def serve(
     names: Annotated[list[str] | None, typer.Argument(help="The pipelines; all of them if none is named.")] = None,

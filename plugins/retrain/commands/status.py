@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands.output import Json, console, say, show_json
-from retrain.commands.place import open_ledger, open_site, pipelines
+from retrain.commands._output import Json, console, say, show_json
+from retrain.commands._place import open_ledger, open_site, pipelines
 
 if TYPE_CHECKING:
     from retrain.status import PipelineStatus, Serving, UnderWay
 
 COLOURS = {"good": "green", "attention": "yellow", "bad": "red"}
+PANEL = "Look"
 
 
 def status(

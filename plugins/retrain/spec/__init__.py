@@ -7,19 +7,18 @@ the line, the key, the value and what was expected.
 from __future__ import annotations
 
 from retrain.metrics.task import Task
-from retrain.spec.alert import Alert
+from retrain.spec.alert import Alert, Notifier
 from retrain.spec.bless import GATES, Approval, Bless
 from retrain.spec.canary import Canary, ErrorMetric, LatencyMetric, LossMetric, Shadow
 from retrain.spec.drift import DriftSpec
 from retrain.spec.pipeline import FILE, Spec
 from retrain.spec.section import Section
 from retrain.spec.source import Source
-from retrain.spec.staleness import AGED, Staleness
+from retrain.spec.staleness import Staleness
 from retrain.spec.training import CandidateSpec, Train
 from retrain.spec.validation import Validate
 
 __all__ = [
-    "AGED",
     "FILE",
     "GATES",
     "Alert",
@@ -31,6 +30,7 @@ __all__ = [
     "ErrorMetric",
     "LatencyMetric",
     "LossMetric",
+    "Notifier",
     "Section",
     "Shadow",
     "Source",

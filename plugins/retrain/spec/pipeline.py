@@ -8,12 +8,11 @@ from typing import Any, Self
 
 from pydantic import Field, SerializeAsAny, ValidationError, field_validator, model_validator
 
-from retrain.artifacts import digest_file
 from retrain.errors import SpecError
 from retrain.metrics import registry
 from retrain.metrics.base import Metric
 from retrain.metrics.task import Task
-from retrain.spec.alert import Alert
+from retrain.spec.alert import AnyAlert
 from retrain.spec.bless import Bless
 from retrain.spec.canary import Canary
 from retrain.spec.drift import DriftSpec
@@ -44,7 +43,7 @@ class Spec(Section):
     staleness: Staleness = Field(default_factory=Staleness)
     drift: DriftSpec = Field(default_factory=DriftSpec)
     canary: Canary = Field(default_factory=Canary)
-    alerts: tuple[Alert, ...] = ()
+    alerts: tuple[AnyAlert, ...] = Field((), description="Who is told how runs end.")
 
     folder: Path = Field(Path(), exclude=True, repr=False)
 
@@ -106,6 +105,8 @@ class Spec(Section):
 
     def code_digest(self) -> str:
         """SHA-256 of the feature file."""
+        from retrain.artifacts import digest_file
+
         self.require_file(self.feature_file, "features", "the module that holds the feature function")
         return digest_file(self.feature_file)
 

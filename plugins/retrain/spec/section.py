@@ -10,9 +10,13 @@ DAY = timedelta(days=1)
 
 
 class Section(BaseModel):
-    """A part of ``pipeline.yaml``: every key has a meaning, unknown keys are mistakes."""
+    """A part of ``pipeline.yaml``: every key has a meaning, unknown keys are mistakes.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    What pydantic needs to check one is built when it is first needed, all sections of a pipeline at once: a Dag
+    processor pays for it at every parse.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def model_for(cls, content: object) -> type[Section]:

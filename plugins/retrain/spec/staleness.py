@@ -8,9 +8,7 @@ from pydantic import Field, field_validator
 
 from retrain.spec.durations import Duration
 from retrain.spec.section import DAY, Section
-
-AGED = ("collect", "validate", "features", "train", "evaluate", "bless")
-"""The stages whose results must not be too old at release."""
+from retrain.story import AGED
 
 
 class Staleness(Section):

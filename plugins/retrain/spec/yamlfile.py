@@ -16,6 +16,7 @@ from retrain.errors import RetrainError, SpecError
 from retrain.spec.section import Section
 
 Location = tuple[str | int, ...]
+BOOL, TEXT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:str"
 
 
 class YamlFile:
@@ -62,15 +63,18 @@ class YamlFile:
 
     def error(self, key: str, value: object, expected: str) -> SpecError:
         """A mistake at a dotted key."""
-        location: Location = tuple(int(part) if part.isdigit() else part for part in key.split("."))
         return SpecError(
             f"{key} is {_show(value)}, but should be {expected}.",
             file=self.path,
-            line=self._line(location),
+            line=self.line(key),
             key=key,
             value=value,
             expected=expected,
         )
+
+    def line(self, key: str) -> int:
+        """The line of a dotted key, or of the nearest one around it that is there."""
+        return self._line(tuple(int(part) if part.isdigit() else part for part in key.split(".")))
 
     def _mistake(self, detail: Any, model: type[BaseModel]) -> SpecError:
         location: Location = tuple(detail["loc"])
@@ -143,6 +147,8 @@ def _lines(node: yaml.Node | None, location: Location, path: Path) -> Iterator[t
     if isinstance(node, yaml.MappingNode):
         seen: set[object] = set()
         for key, value in node.value:
+            if key.tag == BOOL:  # `on:` is a key like any other; YAML 1.1 takes it for `true:`
+                key.tag = TEXT
             if key.value in seen:
                 raise SpecError(
                     f"The key `{key.value}` stands twice.",
@@ -169,7 +175,8 @@ def _known_keys(model: type[BaseModel], location: Location, content: Any) -> str
             section = _section(section, part)
         if section is None:
             return "remove it"
-        section = section.model_for(content) if issubclass(section, Section) else section
+        if isinstance(content, dict) and issubclass(section, Section):
+            section = section.model_for(content)
     names = [field.alias or name for name, field in section.model_fields.items() if not field.exclude]
     near = difflib.get_close_matches(str(location[-1]), names, n=1)
     return f"did you mean `{near[0]}`?" if near else f"use one of: {', '.join(names)}"

@@ -46,6 +46,11 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
     return verdict
 
 
+def withheld(spec: Spec, request: Request, verdict: Verdict, site: Site) -> str | None:
+    """Why a run ends at its verdict; None if it is a blessing. A veto, or no verdict, is a decision, not a failure."""
+    return None if verdict.outcome == "blessed" else verdict.reason
+
+
 def _judge(spec: Spec, scorecard: Scorecard, site: Site, key: str) -> Verdict:
     if scorecard.champion is None:
         _require_first(spec, scorecard, site)

@@ -36,7 +36,7 @@ def features(spec: Spec, request: Request, snapshot: Snapshot, validation: Valid
     :raises FeatureError: the feature function fails, returns something else than a number for each row and feature,
         or is not row-wise.
     """
-    require_valid(spec, validation)
+    require_valid(spec, request, validation, site)
     code = spec.code_digest()
     key = identity(
         "features",

@@ -24,8 +24,9 @@ from retrain.artifacts import (
 )
 from retrain.ledger import Judged, Ledger, Stale
 from retrain.site import Site
-from retrain.spec import AGED, Spec
+from retrain.spec import Spec
 from retrain.spec.durations import about
+from retrain.story import AGED
 
 STAGE_LIMIT = timedelta(days=7)
 
@@ -49,6 +50,11 @@ def freshness(spec: Spec, request: Request, candidate: Candidate, site: Site) ->
         ledger.append(body, actor=request.actor, run=request.run, once=f"{request.run}/stale/{key}")
     ledger.record_stage("freshness", result, request)
     return result
+
+
+def outdated(spec: Spec, request: Request, freshness: Freshness, site: Site) -> str | None:
+    """Why a run ends here: what was blessed is not fresh any more."""
+    return None if freshness.fresh else freshness.reason
 
 
 def _result(spec: Spec, candidate: Candidate, ages: tuple[Age, ...], stale: list[Age], key: str) -> Freshness:

@@ -69,6 +69,11 @@ def rehearse(spec: Spec, request: Request, candidate: Candidate, site: Site) -> 
     return rehearsal
 
 
+def failed(spec: Spec, request: Request, rehearsal: Rehearsal, site: Site) -> str | None:
+    """Why a run ends at its rehearsal; None if it passed."""
+    return None if rehearsal.passed else rehearsal.reason
+
+
 def _rehearse(spec: Spec, candidate: Candidate, site: Site, key: str) -> Rehearsal:
     asked, load_seconds, mismatches = Asked(), 0.0, 0
     with target_of(spec).rehearse(candidate, spec, site) as gateway:

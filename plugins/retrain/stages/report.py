@@ -12,6 +12,7 @@ from retrain.ledger.release import Release
 from retrain.ledger.trial import Trial
 from retrain.site import Site
 from retrain.spec import Spec
+from retrain.story import STAGES
 
 B = TypeVar("B", bound=Body)
 Outcome = Literal[
@@ -30,10 +31,6 @@ Outcome = Literal[
     "failed",
     "unfinished",
 ]
-STAGES = (
-    *("collect", "validate", "drift", "features", "train", "evaluate", "bless", "approve", "freshness"),
-    *("rehearse", "shadow", "canary", "promote", "roll_back"),
-)
 
 
 def report(spec: Spec, request: Request, site: Site, states: dict[str, str]) -> Report:
@@ -57,6 +54,7 @@ def report(spec: Spec, request: Request, site: Site, states: dict[str, str]) -> 
             run=request.run,
             outcome=outcome,
             headline=headline,
+            version=_version(request, entries),
             markdown=_markdown(request, headline, entries, ended),
             stages=ended,
         )

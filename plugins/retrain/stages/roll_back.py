@@ -10,8 +10,10 @@ from retrain.rollout import routing
 from retrain.site import Site
 from retrain.spec import Spec
 
+UNDECIDED = "its canary ended without a decision"
 
-def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str) -> Release:
+
+def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str = UNDECIDED) -> Release:
     """Drop the challenger; the champion answers everything. Where that has happened already, nothing is written."""
     ledger = site.ledger(spec.name)
     release = routing.settle(spec, site, lambda head: _roll_back(request, candidate, ledger, reason, head))

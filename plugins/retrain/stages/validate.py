@@ -76,7 +76,7 @@ def validate(spec: Spec, request: Request, snapshot: Snapshot, site: Site) -> Va
     return validation
 
 
-def require_valid(spec: Spec, validation: Validation) -> None:
+def require_valid(spec: Spec, request: Request, validation: Validation, site: Site) -> None:
     """Stop here unless the data met its expectations.
 
     :raises ValidationFailed: names the broken expectations, how many rows broke them, and where those rows are.

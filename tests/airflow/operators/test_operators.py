@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped, TaskDeferred
 
-from retrain.artifacts import Drift, Freshness, Ref, Rehearsal, Snapshot, Validation, Verdict
+from retrain.artifacts import Drift, Freshness, Ref, Rehearsal, Report, Snapshot, Validation, Verdict
 from retrain.errors import ReleaseError, StoreError, UsageError, ValidationFailed
 from retrain.ledger.release import Release
 from retrain.rollout.canary import Canary
@@ -295,7 +295,8 @@ def test_a_release_that_nobody_watches_any_more_is_rolled_back(world: Any, stage
     under_way = Release(state="ramping", champion=served, challenger=served, share=0.5, step=1, steps=(0.5,))
     ledger.append(under_way, actor="canary", run="manual__1")
     rolled = stages("roll_back.roll_back", Release(state="rolled_back", reason="x"))
-    stages("report.report", SimpleNamespace(summary="failed", ref=lambda: SNAPSHOT))
+    made = artifact(Report, run="manual__1", outcome="failed", headline="failed", stages={"canary": "failed"})
+    stages("report.report", made)
     context = ended(world.context(), canary="failed", promote="upstream_failed")
     world.task("report", candidate=candidate.ref().model_dump()).execute(context)
     assert len(rolled) == 1
@@ -323,6 +324,7 @@ class Notifier:
         self.to = to
 
     def __call__(self, context: Any) -> None:
+        assert context["retrain_event"]["pipeline"] == "visits"
         SENT.append(self.to)
 
 
@@ -337,20 +339,40 @@ class Notifier:
 def test_alerts_go_to_those_who_asked_for_them(
     world: Any, monkeypatch: pytest.MonkeyPatch, states: dict[str, str], sent: list[str]
 ) -> None:
-    from retrain.spec import Alert, Spec
+    from retrain.spec import Notifier as Named
+    from retrain.spec import Spec
 
     alerts = (
-        Alert(notifier="not.there.Notifier"),
-        Alert(notifier="tests.Notifier", arguments={"to": "all"}, on=("success", "decision", "failure")),
-        Alert(notifier="tests.Notifier", arguments={"to": "decision"}, on=("decision",)),
-        Alert(notifier="tests.Notifier", arguments={"to": "failure"}, on=("failure",)),
+        Named(notifier="not.there.Notifier"),
+        Named(notifier="tests.Notifier", arguments={"to": "all"}, on=("success", "decision", "failure")),
+        Named(notifier="tests.Notifier", arguments={"to": "decision"}, on=("decision",)),
+        Named(notifier="tests.Notifier", arguments={"to": "failure"}, on=("failure",)),
     )
     load = Spec.load
     monkeypatch.setattr(Spec, "load", lambda folder: load(folder).model_copy(update={"alerts": alerts}))
-    monkeypatch.setattr("retrain.airflow.operators.report.import_string", {"tests.Notifier": Notifier}.__getitem__)
+    monkeypatch.setattr("retrain.airflow.notifier.import_string", {"tests.Notifier": Notifier}.__getitem__)
     SENT.clear()
     world.task("report", candidate="null").execute(ended(world.context(), **states))
-    assert sent == SENT
+    assert sent == sorted(SENT)
+
+
+def test_a_sender_of_the_core_is_told_by_a_task_too(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from retrain.alerts.base import Sender
+    from retrain.spec import Spec
+
+    heard: list[Any] = []
+
+    class Ear(Sender):
+        def send(self, event: Any) -> None:
+            heard.append(event)
+
+    load = Spec.load
+    alerts = (Ear(to="ear"),)
+    monkeypatch.setattr(Spec, "load", lambda folder: load(folder).model_copy(update={"alerts": alerts}))
+    world.task("report", candidate="null").execute(ended(world.context(), collect="failed"))
+    assert [(event.kind, event.run, event.headline) for event in heard] == [
+        ("run_failed", "manual__1", "visits: failed at collect")
+    ]
 
 
 def test_a_failure_is_told_even_if_no_report_can_be_written(
@@ -358,7 +380,7 @@ def test_a_failure_is_told_even_if_no_report_can_be_written(
 ) -> None:
     told: list[str] = []
     task = world.task("report", candidate="null")
-    monkeypatch.setattr(type(task), "alert", lambda self, context, event: told.append(event))
+    monkeypatch.setattr(type(task), "alert", lambda self, context, event: told.append(event.on))
     stages("report.report", StoreError("the store is away"))
     with pytest.raises(StoreError):
         task.execute(ended(world.context(), collect="failed"))

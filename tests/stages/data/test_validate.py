@@ -42,7 +42,7 @@ def test_good_data_meets_every_expectation(orders: Any) -> None:
         *(one["type"] for one in (IN_RANGE, KNOWN, MEAN, ROWS)),
         ROW_KEY_UNIQUE,
     ]
-    require_valid(orders.spec(), validation)
+    require_valid(orders.spec(), orders.request(), validation, orders.site)
 
 
 def test_rows_that_break_an_expectation_lie_in_quarantine_with_every_reason(orders: Any) -> None:
@@ -65,7 +65,7 @@ def test_the_error_names_expectations_counts_and_quarantine(orders: Any) -> None
     orders.write_suite(IN_RANGE, KNOWN)
     validation = orders.validate()
     with pytest.raises(ValidationFailed) as caught:
-        require_valid(orders.spec(), validation)
+        require_valid(orders.spec(), orders.request(), validation, orders.site)
     said = str(caught.value)
     for part in (
         "1 of 3 expectations of pipeline 'orders' are broken by 1,200 rows",
@@ -108,7 +108,7 @@ def test_rows_with_the_same_key_break_the_built_in_check(orders: Any) -> None:
     assert sorted(bad["id"]) == ["0-7", "0-7", "0-8", "0-8"]
     assert set(bad["_reason"]) == {"row_key_unique (id)"}
     with pytest.raises(ValidationFailed, match=r"4 rows share their key with another row, e\.g\. id=0-7"):
-        require_valid(orders.spec(), validation)
+        require_valid(orders.spec(), orders.request(), validation, orders.site)
 
 
 def test_the_entity_and_its_time_are_the_key_where_none_is_given(orders: Any) -> None:
@@ -130,7 +130,7 @@ def test_a_new_fault_shows_in_the_newest_stretch_where_the_window_dilutes_it(ord
     assert [(r.scope, r.success) for r in validation.results] == [("window", True), ("window", True), ("last", False)]
     assert orders.load(validation.quarantine)["id"].tolist() == frame["id"][frame["price"] < 0].tolist()
     with pytest.raises(ValidationFailed, match="in the newest rows"):
-        require_valid(spec, validation)
+        require_valid(spec, orders.request(), validation, orders.site)
 
 
 def test_expectations_over_several_columns_are_quarantined_too(orders: Any) -> None:

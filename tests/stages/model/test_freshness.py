@@ -7,9 +7,9 @@ import pytest
 
 from retrain import artifacts
 from retrain.ledger import StageDone, Stale
-from retrain.spec import AGED
 from retrain.stages import freshness as stage
 from retrain.stages.freshness import freshness
+from retrain.story import AGED
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, conf
 
 from retrain.errors import UsageError
 from retrain.settings import NAMES, Settings
-from retrain.site import Site
+
+if TYPE_CHECKING:
+    from retrain.site import Site
 
 
 class SiteHook(BaseHook):
@@ -50,6 +52,8 @@ class SiteHook(BaseHook):
 
     def get_conn(self) -> Site:
         """The site these settings describe."""
+        from retrain.site import Site
+
         return Site(self.settings)
 
     def _connected(self) -> dict[str, str]:

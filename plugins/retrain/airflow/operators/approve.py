@@ -3,62 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
 
 from retrain.airflow.links import EvidenceLink, LedgerLink
-from retrain.airflow.operators.base import Input, StageOperator, pipeline_tasks
-from retrain.artifacts import Verdict
-from retrain.ledger.entries import TIMEOUT, Answered
+from retrain.airflow.operators.base import Input, StageOperator
+from retrain.ledger.entries import TIMEOUT
+
+if TYPE_CHECKING:
+    from retrain.artifacts import Verdict
+    from retrain.spec import Spec
 
 
-class ApproveOperator(ApprovalOperator):
+class ApproveOperator(StageOperator, ApprovalOperator):
     """Asks a human. No answer in time is a rejection; a rejection is a decision and ends the run.
 
-    :param folder: the pipeline's folder.
     :param verdict: what the gates said, shown to the human.
     """
 
+    stage = "approve"
     template_fields: Sequence[str] = (*ApprovalOperator.template_fields, "verdict")
     operator_extra_links = (EvidenceLink("Verdict"), LedgerLink())
+    ui_color = ApprovalOperator.ui_color
 
-    def __init__(self, *, folder: str | Path, verdict: Input, site_conn_id: str | None = None, **kwargs: Any) -> None:
+    def __init__(self, *, verdict: Input, **kwargs: Any) -> None:
         super().__init__(defaults=self.REJECT, **kwargs)
-        self.folder = str(folder)
         self.verdict = verdict
-        self.site_conn_id = site_conn_id
 
-    open = StageOperator.open
-    show = StageOperator.show
-    errors = StageOperator.errors
+    @classmethod
+    def drawn(cls, spec: Spec) -> dict[str, Any]:
+        """Whom to ask what, and how long to wait."""
+        approval = spec.bless.approval
+        return {
+            "subject": f"Release the new {spec.name}?",
+            "assigned_users": [{"id": name, "name": name} for name in approval.by] or None,
+            "response_timeout": approval.within,
+        }
 
     def execute(self, context: Any) -> Any:
         """Put the question, with the evidence, and wait without a worker."""
         with self.errors(context):
-            verdict = self.open(context).read(Verdict, self.verdict)
+            (verdict,) = self.taken(self.open(context))
             self.body = evidence(verdict)
             self.show(context, f"waiting for an answer: {verdict.summary}", verdict.ref().model_dump())
-        return super().execute(context)
+        return ApprovalOperator.execute(self, context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Write the answer into the ledger; a rejection ends the run."""
-        answer = HITLOperator.execute_complete(self, context, event)
+        chosen = HITLOperator.execute_complete(self, context, event)
         with self.errors(context):
+            from retrain.stages.approve import answer
+
             run = self.open(context)
-            verdict = run.read(Verdict, self.verdict)
-            approved = answer["chosen_options"] == [self.APPROVE]
-            actor, reason = answered(answer, approved)
-            run.site.ledger(run.spec.name).append(
-                Answered(version=verdict.version, approved=approved, reason=reason),
-                actor=actor,
-                run=run.request.run,
-                once=f"{run.request.run}/approval/{verdict.version}",
-            )
-            self.show(context, f"version {verdict.version} {reason}", verdict.ref().model_dump())
-        if not approved:
-            self.skip(context["ti"], pipeline_tasks(self, self.folder))
+            (verdict,) = self.taken(run)
+            yes = chosen["chosen_options"] == [self.APPROVE]
+            actor, reason = answered(chosen, yes)
+            answer(run.spec, run.request, verdict, run.site, yes=yes, actor=actor, reason=reason)
+            summary = f"version {verdict.version} {reason}"
+            self.show(context, summary, verdict.ref().model_dump())
+            self.decide(run, verdict, summary)
 
 
 def answered(answer: Mapping[str, Any], approved: bool) -> tuple[str, str]:

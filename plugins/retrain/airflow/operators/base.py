@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.bases.operatorlink import BaseOperatorLink
@@ -15,15 +15,18 @@ from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
 
+from retrain import story
 from retrain.airflow.hooks.site import SiteHook
 from retrain.airflow.links import EvidenceLink, LedgerLink
 from retrain.airflow.operators.request import request_of
-from retrain.artifacts import Artifact, Ref, Request
 from retrain.errors import ObjectMissing, RetrainError
-from retrain.site import Site
 from retrain.spec import Spec
 
-A = TypeVar("A", bound=Artifact)
+if TYPE_CHECKING:
+    from retrain.artifacts import Artifact, Ref, Request
+    from retrain.site import Site
+
+A = TypeVar("A", bound="Artifact")
 Input = Mapping[str, Any] | str | None
 NOTE = "retrain_note"
 RUN_NOTE = "retrain_run_note"
@@ -55,14 +58,22 @@ class Run:
             )
         return self.site.read(kind, ref)
 
+    def take(self, name: str, given: Input) -> Artifact:
+        """The artifact of an earlier stage; in a redeployment, of the older version instead of a trained one."""
+        from retrain.stages.redeploy import redeployed
+
+        again = redeployed(self.spec, self.request, self.site) if name == story.RELEASED else None
+        return again or self.read(story.stage(name).kind, given)
+
 
 class StageOperator(BaseOperator, SkipMixin):
-    """Base of all operators of this package.
+    """Base of all operators of this package: calls its stage with its inputs, then asks what follows.
 
     :param folder: the pipeline's folder, with its ``pipeline.yaml``.
     :param site_conn_id: a connection of type ``retrain`` with settings; None reads ``[retrain]`` and ``RETRAIN_*``.
     """
 
+    stage: str
     inherits_from_skipmixin = True
     template_fields: Sequence[str] = ()
     operator_extra_links: Sequence[BaseOperatorLink] = (EvidenceLink("Evidence"), LedgerLink())
@@ -70,17 +81,15 @@ class StageOperator(BaseOperator, SkipMixin):
 
     def __init__(self, *, folder: str | Path, site_conn_id: str | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        # At run time a task sees its Dag's Params anyway; copies of them on every task are what makes parsing slow.
+        # At run time a task sees its Dag's Params anyway; copies of them on every task make Dags large.
         self.params: ParamsDict = ParamsDict.filter_params_by_source(self.params, source="task")
         self.folder = str(folder)
         self.site_conn_id = site_conn_id
 
-    def work(self, run: Run) -> Artifact:
-        """Call the stage."""
-        raise NotImplementedError
-
-    def decide(self, run: Run, artifact: Any) -> None:
-        """Look at what came of it: go on (return), end the run here, or raise."""
+    @classmethod
+    def drawn(cls, spec: Spec) -> dict[str, Any]:
+        """Further arguments that follow from the pipeline, where the task is drawn for it."""
+        return {}
 
     def execute(self, context: Any) -> None:
         """Do the stage's work, show its evidence, then decide what it means for the tasks that follow."""
@@ -88,9 +97,33 @@ class StageOperator(BaseOperator, SkipMixin):
             run = self.open(context)
             artifact = self.work(run)
             self.show(context, artifact.summary, artifact.ref().model_dump())
-            self.decide(run, artifact)
+            self.decide(run, artifact, artifact.summary)
 
     # -- for those below -------------------------------------------------------------------------------------
+
+    def work(self, run: Run) -> Any:
+        """Call the stage and return what it hands on."""
+        return story.stage(self.stage).call(run.spec, run.request, self.taken(run), run.site)
+
+    def taken(self, run: Run) -> list[Any]:
+        """What the stage takes, read."""
+        stages = (story.stage(name) for name in story.stage(self.stage).inputs)
+        return [run.take(stage.name, self.given(stage.argument)) for stage in stages]
+
+    def given(self, argument: str) -> Input:
+        """What this task was given as one of its stage's inputs."""
+        given: Input = getattr(self, argument)
+        return given
+
+    def decide(self, run: Run, artifact: Any, summary: str) -> None:
+        """Ask what follows from an artifact: go on, end the retraining here as a decision, or raise.
+
+        Where it ends, the note says why, and what follows is skipped; only the report is still made.
+        """
+        reason = story.stage(self.stage).decide(run.spec, run.request, artifact, run.site)
+        if reason is not None:
+            self.show(run.context, story.line(summary, reason))
+            self.leave_out(run.context, story.following(self.stage))
 
     def open(self, context: Mapping[str, Any]) -> Run:
         """Read the pipeline, the request and the site."""
@@ -106,17 +139,14 @@ class StageOperator(BaseOperator, SkipMixin):
             context["ti"].xcom_push("return_value", dict(result))
         context["ti"].xcom_push(NOTE, summary[:LONGEST_NOTE])
 
-    def end(self, context: Mapping[str, Any]) -> None:
-        """End the retraining here, as a decision: what follows is skipped, only the report is still made."""
-        self.skip(context["ti"], self.following())
-
-    def leave_out(self, context: Mapping[str, Any], tasks: Iterable[BaseOperator]) -> None:
-        """Skip some of the tasks that follow."""
+    def leave_out(self, context: Mapping[str, Any], stages: Collection[str]) -> None:
+        """Skip the tasks of some stages that follow in this pipeline."""
+        tasks = [
+            task
+            for task in self.get_flat_relatives(upstream=False)
+            if getattr(task, "folder", None) == self.folder and getattr(task, "stage", None) in stages
+        ]
         self.skip(context["ti"], tasks)
-
-    def following(self) -> list[BaseOperator]:
-        """The tasks of this pipeline that come after this one, without the report."""
-        return pipeline_tasks(self, self.folder)
 
     @contextmanager
     def errors(self, context: Mapping[str, Any]) -> Iterator[None]:
@@ -130,17 +160,10 @@ class StageOperator(BaseOperator, SkipMixin):
             raise AirflowFailException(str(error)) from error
 
 
-def pipeline_tasks(task: BaseOperator, folder: str) -> list[BaseOperator]:
-    """The tasks after ``task`` that belong to the same pipeline, without those that run whatever happens."""
-    return [
-        other
-        for other in task.get_flat_relatives(upstream=False)
-        if getattr(other, "folder", None) == folder and not other.is_teardown
-    ]
-
-
 def as_ref(given: Input) -> Ref | None:
     """An input as it comes out of XCom: a dict, or a template's JSON; None if there is none."""
+    from retrain.artifacts import Ref
+
     if isinstance(given, str):
         return None if given in {"", "null", "None"} else Ref.model_validate_json(given)
     return Ref.model_validate(given) if given else None

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retrain.airflow.links import EvidenceLink, LedgerLink
-from retrain.airflow.operators.base import Input, Run, StageOperator
-from retrain.artifacts import Scorecard, Verdict
+from retrain.airflow.operators.base import Input, StageOperator
 
 
 class BlessOperator(StageOperator):
@@ -16,18 +15,10 @@ class BlessOperator(StageOperator):
     :param scorecard: how the candidate scored.
     """
 
+    stage = "bless"
     template_fields: Sequence[str] = ("scorecard",)
     operator_extra_links = (EvidenceLink("Verdict"), LedgerLink())
 
     def __init__(self, *, scorecard: Input, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.scorecard = scorecard
-
-    def work(self, run: Run) -> Verdict:
-        from retrain.stages.bless import bless
-
-        return bless(run.spec, run.request, run.read(Scorecard, self.scorecard), run.site)
-
-    def decide(self, run: Run, artifact: Verdict) -> None:
-        if artifact.outcome != "blessed":
-            self.end(run.context)

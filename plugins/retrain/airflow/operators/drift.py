@@ -1,12 +1,11 @@
-"""Drift, as a task; a scheduled run may end here."""
+"""Drift, as a task."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from retrain.airflow.operators.base import Input, Run, StageOperator
-from retrain.artifacts import Drift, Snapshot
+from retrain.airflow.operators.base import Input, StageOperator
 
 
 class DriftOperator(StageOperator):
@@ -15,21 +14,9 @@ class DriftOperator(StageOperator):
     :param snapshot: what was collected.
     """
 
+    stage = "drift"
     template_fields: Sequence[str] = ("snapshot",)
 
     def __init__(self, *, snapshot: Input, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
-
-    def work(self, run: Run) -> Drift:
-        from retrain.stages.drift import drift
-
-        return drift(run.spec, run.request, run.read(Snapshot, self.snapshot), run.site)
-
-    def decide(self, run: Run, artifact: Drift) -> None:
-        from retrain.stages.drift import fresh_enough
-
-        reason = fresh_enough(run.spec, run.request, artifact, run.site)
-        if reason is not None:
-            self.show(run.context, f"{artifact.summary}; ended here: {reason}")
-            self.end(run.context)

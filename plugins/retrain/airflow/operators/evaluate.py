@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from retrain.airflow.operators.base import Input, Run, StageOperator
-from retrain.artifacts import Candidate, FeatureSet, Scorecard
+from retrain.airflow.operators.base import Input, StageOperator
 
 
 class EvaluateOperator(StageOperator):
@@ -16,15 +15,10 @@ class EvaluateOperator(StageOperator):
     :param feature_set: with the held-out rows.
     """
 
+    stage = "evaluate"
     template_fields: Sequence[str] = ("candidate", "feature_set")
 
     def __init__(self, *, candidate: Input, feature_set: Input, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.candidate = candidate
         self.feature_set = feature_set
-
-    def work(self, run: Run) -> Scorecard:
-        from retrain.stages.evaluate import evaluate
-
-        candidate = run.read(Candidate, self.candidate)
-        return evaluate(run.spec, run.request, candidate, run.read(FeatureSet, self.feature_set), run.site)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from retrain.airflow.operators.base import Input, Run, StageOperator
-from retrain.artifacts import FeatureSet, Snapshot, Validation
+from retrain.airflow.operators.base import Input, StageOperator
 
 
 class FeaturesOperator(StageOperator):
@@ -16,16 +15,10 @@ class FeaturesOperator(StageOperator):
     :param validation: what the suite said of it.
     """
 
+    stage = "features"
     template_fields: Sequence[str] = ("snapshot", "validation")
 
     def __init__(self, *, snapshot: Input, validation: Input, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
         self.validation = validation
-
-    def work(self, run: Run) -> FeatureSet:
-        from retrain.stages.features import features
-
-        snapshot = run.read(Snapshot, self.snapshot)
-        validation = run.read(Validation, self.validation)
-        return features(run.spec, run.request, snapshot, validation, run.site)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from retrain.airflow.operators.base import Input, Run, StageOperator
-from retrain.artifacts import Candidate, Freshness
+from retrain.airflow.operators.base import Input, StageOperator
 
 
 class FreshnessOperator(StageOperator):
@@ -15,17 +14,9 @@ class FreshnessOperator(StageOperator):
     :param candidate: what was blessed.
     """
 
+    stage = "freshness"
     template_fields: Sequence[str] = ("candidate",)
 
     def __init__(self, *, candidate: Input, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.candidate = candidate
-
-    def work(self, run: Run) -> Freshness:
-        from retrain.stages.freshness import freshness
-
-        return freshness(run.spec, run.request, run.read(Candidate, self.candidate), run.site)
-
-    def decide(self, run: Run, artifact: Freshness) -> None:
-        if not artifact.fresh:
-            self.end(run.context)

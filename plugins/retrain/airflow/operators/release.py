@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from retrain.airflow.operators.base import Input, Run, StageOperator, as_ref
-from retrain.artifacts import Candidate
+from retrain import story
+from retrain.airflow.operators.base import Input, Run, StageOperator
+
+if TYPE_CHECKING:
+    from retrain.artifacts import Candidate
 
 
 class ReleaseOperator(StageOperator):
@@ -25,16 +28,21 @@ class ReleaseOperator(StageOperator):
         self.candidate = candidate
 
 
+class RoutingOperator(ReleaseOperator):
+    """Base of promote and roll back, which hand on no artifact but a routing decision."""
+
+    said: ClassVar[str]
+
+    def execute(self, context: Any) -> None:
+        with self.errors(context):
+            run = self.open(context)
+            candidate = candidate_of(run, self.candidate)
+            release = story.stage(self.stage).call(run.spec, run.request, [candidate], run.site)
+            summary = self.said.format(version=candidate.version, reason=release.reason)
+            self.show(context, summary, {"pipeline": run.spec.name})
+
+
 def candidate_of(run: Run, given: Input) -> Candidate:
     """The candidate of a run: the version to release again, or the one trained in it."""
-    if run.request.redeploy is not None:
-        version = run.site.ledger(run.spec.name).version(run.request.redeploy)
-        return run.site.read(Candidate, version.candidate)
-    return run.read(Candidate, given)
-
-
-def candidate_if_any(run: Run, given: Input) -> Candidate | None:
-    """The candidate of a run that may have ended before it had one."""
-    if run.request.redeploy is None and as_ref(given) is None:
-        return None
-    return candidate_of(run, given)
+    candidate: Candidate = run.take(story.RELEASED, given)  # type: ignore[assignment]
+    return candidate

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from airflow.sdk.module_loading import import_string
+from typing import TYPE_CHECKING, Any
 
 from retrain.airflow.links import EvidenceLink, LedgerLink
-from retrain.airflow.operators.base import LONGEST_NOTE, RUN_NOTE, Input, Run, StageOperator
-from retrain.airflow.operators.release import candidate_if_any
-from retrain.artifacts import Report
-from retrain.spec import Alert, Spec
+from retrain.airflow.operators.base import LONGEST_NOTE, RUN_NOTE, Input, Run, StageOperator, as_ref
+from retrain.airflow.operators.release import candidate_of
+from retrain.spec import Spec
 
-BAD = frozenset({"failed", "upstream_failed"})
+if TYPE_CHECKING:
+    from retrain.alerts.events import Event
+    from retrain.artifacts import Candidate, Report
 
 
 class ReportOperator(StageOperator):
@@ -22,6 +21,7 @@ class ReportOperator(StageOperator):
     :param candidate: what was trained in this run, if it came so far.
     """
 
+    stage = "report"
     template_fields: Sequence[str] = ("candidate",)
     operator_extra_links = (EvidenceLink("Report"), LedgerLink())
 
@@ -30,41 +30,42 @@ class ReportOperator(StageOperator):
         self.candidate = candidate
 
     def execute(self, context: Any) -> None:
+        from retrain.alerts.events import of_report
+
         states = self.states(context)
-        event = "failure" if BAD & set(states.values()) else "decision"
         try:
             with self.errors(context):
-                run = self.open(context)
-                self.abandon(run)
-                report = self.work_on(run, states)
-                if event != "failure" and states.get("promote") == "success":
-                    event = "success"
-                self.show(context, report.summary, report.ref().model_dump())
-                context["ti"].xcom_push(RUN_NOTE, report.summary[:LONGEST_NOTE])
-        finally:
-            self.alert(context, event)
+                report = self.write(self.open(context), states)
+        except Exception as error:
+            self.alert(context, self.unreported(context, states, error))
+            raise
+        self.alert(context, of_report(report))
 
-    def work_on(self, run: Run, states: Mapping[str, str]) -> Report:
-        """Write the report."""
+    def write(self, run: Run, states: dict[str, str]) -> Report:
+        """Write the report, and show it as the run's note, too."""
         from retrain.stages.report import report
 
-        return report(run.spec, run.request, run.site, dict(states))
+        self.abandon(run)
+        made = report(run.spec, run.request, run.site, states)
+        self.show(run.context, made.summary, made.ref().model_dump())
+        run.context["ti"].xcom_push(RUN_NOTE, made.summary[:LONGEST_NOTE])
+        return made
 
     def states(self, context: Mapping[str, Any]) -> dict[str, str]:
         """Stage → state of its task in this run."""
         dag = context["dag"]
-        tasks = {
-            task.task_id: task.task_id.rpartition(".")[2]
+        stages = {
+            task.task_id: task.stage
             for task in dag.tasks
-            if getattr(task, "folder", None) == self.folder and task.task_id != self.task_id
+            if getattr(task, "folder", None) == self.folder and getattr(task, "stage", "report") != "report"
         }
         run_id = context["run_id"]
-        found = context["ti"].get_task_states(dag_id=dag.dag_id, task_ids=sorted(tasks), run_ids=[run_id])
-        return {tasks[task_id]: str(state) for task_id, state in found[run_id].items() if state and task_id in tasks}
+        found = context["ti"].get_task_states(dag_id=dag.dag_id, task_ids=sorted(stages), run_ids=[run_id])
+        return {stages[task_id]: str(state) for task_id, state in found[run_id].items() if state and task_id in stages}
 
     def abandon(self, run: Run) -> None:
         """Roll back this run's release if it is still under way: all its tasks have ended, nobody watches it."""
-        candidate = candidate_if_any(run, self.candidate)
+        candidate = self.candidate_if_any(run)
         release = run.site.ledger(run.spec.name).release()
         mine = candidate and release.challenger and release.challenger.version == candidate.version
         if candidate and mine and release.under_way:
@@ -73,16 +74,25 @@ class ReportOperator(StageOperator):
             reason = "the run ended before anything was decided, so nobody watches it"
             roll_back(run.spec, run.request, candidate, run.site, reason)
 
-    def alert(self, context: Any, event: str) -> None:
-        """Send the alerts the pipeline asks for. One that cannot be sent does not keep the others back."""
-        for alert in Spec.load(self.folder).alerts:
-            if event in alert.on:
-                try:
-                    notifier(alert)(context)
-                except Exception:
-                    self.log.exception("The alert %s could not be sent", alert.notifier)
+    def candidate_if_any(self, run: Run) -> Candidate | None:
+        """The candidate of a run that may have ended before it had one."""
+        if run.request.redeploy is None and as_ref(self.candidate) is None:
+            return None
+        return candidate_of(run, self.candidate)
 
+    def unreported(self, context: Mapping[str, Any], states: Mapping[str, str], error: Exception) -> Event:
+        """What to tell of a run whose report could not be written."""
+        from retrain.alerts.events import RunFailed
 
-def notifier(alert: Alert) -> Any:
-    """The Airflow notifier an alert names."""
-    return import_string(alert.notifier)(**alert.arguments)
+        pipeline = Spec.load(self.folder).name
+        failed = ", ".join(stage for stage, state in states.items() if state == "failed")
+        what = f"failed at {failed}, and its" if failed else "its"
+        headline = f"{pipeline}: {what} report could not be written: {error}"
+        return RunFailed(on="failure", pipeline=pipeline, run=context["run_id"], headline=headline)
+
+    def alert(self, context: Mapping[str, Any], event: Event) -> None:
+        """Send the alerts the pipeline asks for."""
+        from retrain.airflow.notifier import in_airflow
+        from retrain.alerts import tell
+
+        tell([in_airflow(alert, context) for alert in Spec.load(self.folder).alerts], event)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from retrain.artifacts import Request
 from retrain.errors import UsageError
+
+if TYPE_CHECKING:
+    from retrain.artifacts import Request
 
 Trigger = Literal["schedule", "manual", "asset", "backfill", "cli"]
 TRIGGERS: dict[str, Trigger] = {"scheduled": "schedule", "backfill": "backfill", "asset_triggered": "asset"}
@@ -20,6 +22,8 @@ def request_of(context: Mapping[str, Any], pipeline: str) -> Request:
     :param pipeline: whose retraining it is.
     :raises UsageError: the trigger form was filled in wrongly.
     """
+    from retrain.artifacts import Request
+
     run, params = context["dag_run"], context["params"]
     values = {name: params.get(name) for name in ("data_end", "force", "skip_canary", "reason", "redeploy")}
     if values["skip_canary"] and not str(values["reason"] or "").strip():

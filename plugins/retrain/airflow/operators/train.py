@@ -7,7 +7,6 @@ from typing import Any
 
 from retrain.airflow.links import EvidenceLink, LedgerLink, MlflowRunLink
 from retrain.airflow.operators.base import Input, Run, StageOperator
-from retrain.artifacts import Candidate, FeatureSet, Snapshot
 
 
 class TrainOperator(StageOperator):
@@ -17,6 +16,7 @@ class TrainOperator(StageOperator):
     :param snapshot: what it was made of.
     """
 
+    stage = "train"
     template_fields: Sequence[str] = ("feature_set", "snapshot")
     operator_extra_links = (EvidenceLink("Candidate"), MlflowRunLink(), LedgerLink())
 
@@ -26,13 +26,8 @@ class TrainOperator(StageOperator):
         self.snapshot = snapshot
         self.mlflow_run = ""
 
-    def work(self, run: Run) -> Candidate:
-        from retrain.stages.train import train
-
-        feature_set = run.read(FeatureSet, self.feature_set)
-        return train(run.spec, run.request, feature_set, run.read(Snapshot, self.snapshot), run.site)
-
-    def decide(self, run: Run, artifact: Candidate) -> None:
+    def decide(self, run: Run, artifact: Any, summary: str) -> None:
+        super().decide(run, artifact, summary)
         server = run.site.settings.mlflow_tracking_uri
         if server.startswith("http"):
             self.mlflow_run = f"{server.rstrip('/')}/#/runs/{artifact.run_id}"

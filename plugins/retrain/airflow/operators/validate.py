@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from retrain.airflow.links import EvidenceLink, LedgerLink
-from retrain.airflow.operators.base import Input, Run, StageOperator
-from retrain.artifacts import Snapshot, Validation
+from retrain.airflow.operators.base import Input, StageOperator
 
 
 class ValidateOperator(StageOperator):
@@ -16,19 +15,10 @@ class ValidateOperator(StageOperator):
     :param snapshot: what was collected.
     """
 
+    stage = "validate"
     template_fields: Sequence[str] = ("snapshot",)
     operator_extra_links = (EvidenceLink("Validation"), LedgerLink())
 
     def __init__(self, *, snapshot: Input, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.snapshot = snapshot
-
-    def work(self, run: Run) -> Validation:
-        from retrain.stages.validate import validate
-
-        return validate(run.spec, run.request, run.read(Snapshot, self.snapshot), run.site)
-
-    def decide(self, run: Run, artifact: Validation) -> None:
-        from retrain.stages.validate import require_valid
-
-        require_valid(run.spec, artifact)

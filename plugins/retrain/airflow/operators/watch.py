@@ -6,14 +6,14 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from retrain import story
 from retrain.airflow.operators.base import Run
 from retrain.airflow.operators.release import ReleaseOperator, candidate_of
-from retrain.airflow.triggers.release import ReleaseTrigger, phase_of
 from retrain.errors import GatewayError
 
 if TYPE_CHECKING:
     from retrain.rollout.phase import Phase
-    from retrain.rollout.progress import PhaseName, Progress
+    from retrain.rollout.progress import Progress
 
 
 class WatchOperator(ReleaseOperator):
@@ -26,8 +26,6 @@ class WatchOperator(ReleaseOperator):
     :param deferrable: wait in the triggerer; otherwise in the worker.
     """
 
-    phase: PhaseName
-
     def __init__(self, *, deferrable: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.deferrable = deferrable
@@ -36,7 +34,7 @@ class WatchOperator(ReleaseOperator):
         with self.errors(context):
             run = self.open(context)
             candidate = candidate_of(run, self.candidate)
-            phase = phase_of(self.phase, run.spec, run.request, candidate, run.site)
+            phase = story.stage(self.stage).phase(run.spec, run.request, candidate, run.site)
             progress = phase.begin()
             if not progress.decided:
                 progress = self._wait(run, phase)
@@ -46,7 +44,7 @@ class WatchOperator(ReleaseOperator):
         """Go on when the trigger says that something was decided; promoting asks the ledger again."""
         with self.errors(context):
             if "error" in event:
-                raise GatewayError(f"The {self.phase} could not be watched: {event['error']}", do=event.get("do"))
+                raise GatewayError(f"The {self.stage} could not be watched: {event['error']}", do=event.get("do"))
             from retrain.rollout.progress import Progress
 
             self.conclude(self.open(context), Progress.model_validate(event))
@@ -55,20 +53,18 @@ class WatchOperator(ReleaseOperator):
         """Show what was decided and leave out the tasks it rules out."""
         result = {"pipeline": run.spec.name, **progress.model_dump(mode="json")}
         self.show(run.context, progress.summary, result)
-        self.branch(run, progress)
-
-    def branch(self, run: Run, progress: Progress) -> None:
-        """Leave out the tasks this progress rules out."""
-        raise NotImplementedError
+        self.leave_out(run.context, story.ruled_out(self.stage, progress.state))
 
     def _wait(self, run: Run, phase: Phase) -> Progress:
         """Look once; wait in the triggerer, or here, until something is decided."""
+        from retrain.airflow.triggers.release import ReleaseTrigger
+
         while True:
             progress = phase.look()
             if progress.decided:
                 return progress
             self.show(run.context, progress.summary)
             if self.deferrable:
-                trigger = ReleaseTrigger.of(self.phase, run.spec, run.request, phase.candidate, run.site)
+                trigger = ReleaseTrigger.of(self.stage, run.spec, run.request, phase.candidate, run.site)
                 self.defer(trigger=trigger, method_name="execute_complete")
             time.sleep(run.spec.canary.poll.total_seconds())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from retrain import story
 from retrain.airflow.hooks.site import configured
 from retrain.artifacts import Candidate, Ref, Request
 from retrain.errors import RetrainError
@@ -22,22 +23,10 @@ from retrain.spec import Spec
 
 if TYPE_CHECKING:
     from retrain.rollout.phase import Phase
-    from retrain.rollout.progress import PhaseName
 
 TROUBLES = 60
 SHARED = ("store", "mlflow_tracking_uri", "gateway_url")
 """The settings that mean the same on every machine; the others are the triggerer's own."""
-
-
-def phase_of(name: PhaseName, spec: Spec, request: Request, candidate: Candidate, site: Site) -> Phase:
-    """A phase of a release, by its name."""
-    if name == "shadow":
-        from retrain.rollout.shadow import Shadow
-
-        return Shadow(spec, request, candidate, site)
-    from retrain.rollout.canary import Canary
-
-    return Canary(spec, request, candidate, site)
 
 
 class ReleaseTrigger(BaseTrigger):
@@ -46,7 +35,7 @@ class ReleaseTrigger(BaseTrigger):
     It has no memory that matters: what it has counted is a fold over the log, and is folded anew by the triggerer
     that takes over.
 
-    :param phase: which part of the release.
+    :param phase: which watched stage of the story.
     :param pipeline: what ``pipeline.yaml`` says, as JSON.
     :param request: the run's request, as JSON.
     :param candidate: the reference of the challenger.
@@ -57,7 +46,7 @@ class ReleaseTrigger(BaseTrigger):
     def __init__(
         self,
         *,
-        phase: PhaseName,
+        phase: str,
         pipeline: Mapping[str, Any],
         request: Mapping[str, Any],
         candidate: Mapping[str, Any],
@@ -69,7 +58,7 @@ class ReleaseTrigger(BaseTrigger):
         self.request, self.candidate, self.settings = dict(request), dict(candidate), dict(settings)
 
     @classmethod
-    def of(cls, phase: PhaseName, spec: Spec, request: Request, candidate: Candidate, site: Site) -> ReleaseTrigger:
+    def of(cls, phase: str, spec: Spec, request: Request, candidate: Candidate, site: Site) -> ReleaseTrigger:
         """The trigger that goes on where a task stops."""
         return cls(
             phase=phase,
@@ -119,4 +108,4 @@ class ReleaseTrigger(BaseTrigger):
         spec = Spec.model_validate({**self.pipeline, "folder": Path(self.pipeline["name"])})
         site = Site(Settings.load(further={**configured(), **self.settings}))
         candidate = site.read(Candidate, Ref.model_validate(self.candidate))
-        return phase_of(self.phase, spec, Request.model_validate(self.request), candidate, site)
+        return story.stage(self.phase).phase(spec, Request.model_validate(self.request), candidate, site)

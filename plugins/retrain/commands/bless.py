@@ -1,0 +1,17 @@
+"""``retrain bless``: allow a version that the gates did not."""
+
+from __future__ import annotations
+
+from retrain.commands._output import Json
+from retrain.commands._overrule import Name, Reason, Version, show
+from retrain.commands._place import actor, open_ledger, open_site
+
+PANEL = "Steer"
+
+
+def bless(name: Name, version: Version, reason: Reason, json: Json = False) -> None:
+    """Allow a version that was vetoed or left undecided."""
+    from retrain.ledger.overrule import bless as write
+
+    entry = write(open_ledger(name, open_site()), version, actor=actor(), reason=reason)
+    show(entry, version, json, f"is blessed; release it with `retrain run {name} --redeploy {version}`")
