@@ -26,7 +26,7 @@ NOT_KINDS = frozenset({"base"})
 """Files of a kind's folder that hold what the others share; so does every file whose name begins with ``_``."""
 
 
-class UnknownKind(UsageError):
+class UnknownKind(UsageError, ValueError):
     """Nobody brings a thing of that name, or it cannot be imported, or it is not what it should be."""
 
 

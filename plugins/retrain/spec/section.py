@@ -12,4 +12,9 @@ DAY = timedelta(days=1)
 class Section(BaseModel):
     """A part of ``pipeline.yaml``: every key has a meaning, unknown keys are mistakes."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def model_for(cls, content: object) -> type[Section]:
+        """The class that reads this content; another than this where the content names what brings its own keys."""
+        return cls

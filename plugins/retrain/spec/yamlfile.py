@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from retrain.errors import SpecError
+from retrain.errors import RetrainError, SpecError
+from retrain.spec.section import Section
 
 Location = tuple[str | int, ...]
 
@@ -78,8 +79,19 @@ class YamlFile:
             key, _, expected = message.partition(": ")
             return self.error(key, self._value(tuple(key.split("."))), expected)
         key = ".".join(str(part) for part in location)
+        cause = detail.get("ctx", {}).get("error")
+        if isinstance(cause, RetrainError):  # it says in its own words what is wrong and what to do
+            return SpecError(
+                cause.what,
+                file=self.path,
+                line=self._line(location),
+                key=key,
+                value=detail["input"],
+                expected=cause.do,
+                do=cause.do,
+            )
         if detail["type"] == "extra_forbidden":
-            expected = _known_keys(model, location)
+            expected = _known_keys(model, location, self.content)
             return SpecError(
                 f"Unknown key `{key}`.",
                 file=self.path,
@@ -107,7 +119,7 @@ class YamlFile:
     def _value(self, location: Location) -> object:
         value: Any = self.content
         for part in location:
-            value = value.get(part) if isinstance(value, dict) else None
+            value = _inside(value, part)
         return value
 
 
@@ -148,17 +160,27 @@ def _lines(node: yaml.Node | None, location: Location, path: Path) -> Iterator[t
             yield from _lines(value, (*location, index), path)
 
 
-def _known_keys(model: type[BaseModel], location: Location) -> str:
+def _known_keys(model: type[BaseModel], location: Location, content: Any) -> str:
     """The keys that may stand where an unknown one was found, the likeliest first."""
     section: Any = model
     for part in location[:-1]:
+        content = _inside(content, part)
         if isinstance(part, str):
             section = _section(section, part)
         if section is None:
             return "remove it"
+        section = section.model_for(content) if issubclass(section, Section) else section
     names = [field.alias or name for name, field in section.model_fields.items() if not field.exclude]
     near = difflib.get_close_matches(str(location[-1]), names, n=1)
     return f"did you mean `{near[0]}`?" if near else f"use one of: {', '.join(names)}"
+
+
+def _inside(content: Any, part: str | int) -> Any:
+    """What stands at a key or a place; None if nothing does."""
+    try:
+        return content[part]
+    except (KeyError, IndexError, TypeError):
+        return None
 
 
 def _section(model: type[BaseModel], key: str) -> type[BaseModel] | None:
