@@ -10,8 +10,6 @@ import typer
 
 from retrain.commands.output import say
 
-ONE_OR_MANY = ("files", "key", "inputs")
-
 
 def schema(
     out: Annotated[Path | None, typer.Option(help="Write it to this file instead of printing it.")] = None,
@@ -30,10 +28,4 @@ def spec_schema() -> dict[str, Any]:
 
     schema = Spec.model_json_schema(by_alias=True)
     del schema["properties"]["folder"]  # where the file lies, not what it says
-    source = schema["$defs"]["Source"]["properties"]
-    for key in ONE_OR_MANY:
-        source[key]["anyOf"] = [
-            {"type": "string"},
-            {"type": source[key].pop("type"), "items": source[key].pop("items")},
-        ]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "pipeline.yaml"}
