@@ -13,9 +13,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from retrain.spec import Alert, Section, Spec
+from retrain import extensions
+from retrain.spec import Alert, Section, Source, Spec
 from retrain.spec.alert import kinds
 from retrain.spec.durations import spell
+from retrain.spec.source import FOLDER
 from retrain.spec.yamlfile import models_in
 
 HEAD = """\
@@ -35,30 +37,45 @@ def reference() -> str:
 
 def _section(path: str, model: type[BaseModel]) -> Iterator[str]:
     title = f"`{path}`" if path else "The top level"
-    doc = "" if model is Spec else cleandoc(model.__doc__ or "")
+    fields = {field.alias or name: field for name, field in model.model_fields.items() if not field.exclude}
+    yield from _table(title, "" if model is Spec else (model.__doc__ or ""), fields)
+    if model is Source:
+        yield from _kinds()
+    for key, field in fields.items():
+        found = _model(field)
+        if found is not None and found.model_fields:
+            below = f"{path}.{key}".lstrip(".")
+            yield from _section(below, found)
+            if found is Alert:
+                for kind, form in kinds().items():
+                    yield from _section(f"{below}` with `{kind}", form)
+
+
+def _model(field: FieldInfo) -> type[BaseModel] | None:
+    """The section that stands at a key; of a source, what all kinds have."""
+    found = next(models_in(field.annotation), None)
+    return found.model_for({}) if found and issubclass(found, Section) and found not in {Source, Alert} else found
+
+
+def _kinds() -> Iterator[str]:
+    """The keys that each kind of source adds."""
+    for name in extensions.names(FOLDER):
+        kind = extensions.find(FOLDER, name, Source)
+        own = {key: field for key, field in kind.model_fields.items() if key not in Source.model_fields}
+        yield from _table(f"`source` of kind `{name}`", f"{kind.__doc__} Keys beside those of every source:", own)
+
+
+def _table(title: str, doc: str, fields: dict[str, FieldInfo]) -> Iterator[str]:
     yield f"## {title}\n"
     if doc:
-        yield f"{doc}\n"
+        yield f"{cleandoc(doc)}\n"
     yield "| key | default | meaning |\n| --- | --- | --- |"
-    inner: list[tuple[str, type[BaseModel]]] = []
-    for name, field in model.model_fields.items():
-        if field.exclude:
-            continue
-        key = field.alias or name
-        found = next(models_in(field.annotation), None)
-        if found is not None and issubclass(found, Section) and found is not Alert:
-            found = found.model_for({})
-        if found is not None and found.model_fields:
-            inner.append((f"{path}.{key}".lstrip("."), found))
+    for key, field in fields.items():
+        found = _model(field)
         said = (found.__doc__ or "").strip() if found else ""
         meaning = field.description or (f"see below; {said}" if found and found.model_fields else said)
         yield f"| `{key}` | {_default(field)} | {meaning.replace('|', '&#124;')} |"
     yield ""
-    for below, found in inner:
-        yield from _section(below, found)
-        if found is Alert:
-            for kind, form in kinds().items():
-                yield from _section(f"{below}` with `{kind}", form)
 
 
 def _default(field: FieldInfo) -> str:

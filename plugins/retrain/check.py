@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrain.errors import RetrainError, SpecError, UsageError
 from retrain.settings import Settings
+from retrain.sources.base import Place
 from retrain.spec import FILE, CandidateSpec, Spec
 from retrain.spec.yamlfile import YamlFile
 
@@ -75,35 +76,27 @@ def _wrong(subject: str, error: RetrainError) -> Finding:
 
 
 def _source(spec: Spec, settings: Settings) -> Iterator[Finding]:
-    from retrain.scaffold.table import Table
-    from retrain.stages.collect import source_files
-
-    files = source_files(spec, settings)
-    needed = _needed(spec)
+    source, place, needed = spec.source, Place.of(spec, settings), _needed(spec)
+    origins = source.origins(place)
     wrong = False
-    for file in files:
+    for origin in origins:
         try:
-            missing = needed - set(Table(file).columns)
+            columns = source.columns(origin, place)
         except RetrainError as error:
             wrong = True
             yield _wrong("source", error)
             continue
-        for column in sorted(missing):
+        for column in sorted(needed - set(columns)):
             wrong = True
-            yield Finding(
-                "source",
-                False,
-                f"Column '{column}' is not in {file.name}.",
-                str(file),
-                _near(column, Table(file).columns),
-            )
+            what = f"Column '{column}' is not in {origin.rpartition('/')[2]}."
+            yield Finding("source", False, what, origin, _near(column, columns))
     if not wrong:
-        yield Finding("source", True, f"{len(files)} files match, with all {len(needed)} columns")
-        yield from _timestamps(spec, files[-1])
+        yield Finding("source", True, f"{len(origins)} {source.noun}s match, with all {len(needed)} columns")
+        yield from _timestamps(spec, origins[-1], place)
 
 
-def _timestamps(spec: Spec, file: Path) -> Iterator[Finding]:
-    frame = _head(spec, file)
+def _timestamps(spec: Spec, origin: str, place: Place) -> Iterator[Finding]:
+    frame = spec.source.head(origin, HEAD, place)
     unread = frame[spec.source.timestamp].isna()
     if unread.any():
         expected = spec.source.timestamp_format or "ISO 8601"
@@ -111,17 +104,14 @@ def _timestamps(spec: Spec, file: Path) -> Iterator[Finding]:
             "source",
             False,
             f"{int(unread.sum())} of the first {len(frame)} values of '{spec.source.timestamp}' are not {expected}.",
-            str(file),
+            origin,
             "set `source.timestamp_format` to the strptime format of the column.",
         )
 
 
 def _needed(spec: Spec) -> set[str]:
     """Every column that the spec names."""
-    source = spec.source
-    label = source.label_columns - ({source.label} if source.label_expression else set())
-    named = {source.timestamp, *source.row_key, *source.inputs, *label, *_judged(spec), *spec.drift.columns}
-    return named | ({source.entity} if source.entity else set())
+    return {*spec.source.required_columns, *_judged(spec), *spec.drift.columns}
 
 
 def _judged(spec: Spec) -> set[str]:
@@ -146,37 +136,16 @@ def _near(column: str, columns: list[str]) -> str:
     return f"did you mean `{near[0]}`?" if near else f"the file has: {', '.join(columns)}."
 
 
-def _head(spec: Spec, file: Path) -> DataFrame:
-    """The first rows of a file, roughly as the first stage would read them."""
-    import pandas as pd
-
-    from retrain.data.event_time import moments
-    from retrain.scaffold.table import Table
-
-    table = Table(file)
-    if table.parquet:
-        from pyarrow.parquet import ParquetFile
-
-        batch = next(ParquetFile(file).iter_batches(HEAD), None)
-        frame = batch.to_pandas() if batch is not None else pd.DataFrame(columns=table.columns)
-    else:
-        frame = pd.read_csv(file, sep=table.separator, nrows=HEAD, index_col=False, encoding="utf-8-sig")
-    timestamp = spec.source.timestamp
-    if timestamp not in frame:
-        return frame
-    return frame.assign(**{timestamp: moments(frame[timestamp], spec.source)})
-
-
 # -- features --------------------------------------------------------------------------------------------------
 
 
 def _features(spec: Spec, settings: Settings) -> Iterator[Finding]:
     from retrain.model.model import feature_function
-    from retrain.stages.collect import source_files
 
     spec.require_file(spec.feature_file, "features", "the module that holds the feature function")
     build = feature_function(spec.feature_file, spec.feature_function)
-    head = _head(spec, source_files(spec, settings)[-1])
+    place = Place.of(spec, settings)
+    head = spec.source.head(spec.source.origins(place)[-1], HEAD, place)
     inputs = head[[name for name in spec.source.input_columns(head.columns) if name in head]]
     problem = _problem(build, inputs)
     test = spec.folder / "test_features.py"
@@ -217,9 +186,6 @@ def _problem(build: Callable[[DataFrame], DataFrame], inputs: DataFrame) -> str:
 
 
 def _suite(spec: Spec, settings: Settings) -> Iterator[Finding]:
-    from retrain.scaffold.table import Table
-    from retrain.stages.collect import source_files
-
     spec.require_file(spec.suite_file, "validate.expectations", "a Great Expectations suite")
     try:
         expectations = json.loads(spec.suite_file.read_text(encoding="utf-8"))["expectations"]
@@ -242,7 +208,8 @@ def _suite(spec: Spec, settings: Settings) -> Iterator[Finding]:
             str(spec.suite_file),
             _near(kind, sorted(_known_expectations())),
         )
-    columns = set(Table(source_files(spec, settings)[-1]).columns)
+    place = Place.of(spec, settings)
+    columns = set(spec.source.columns(spec.source.origins(place)[-1], place))
     for column in sorted({name for _, kwargs in kinds for name in _columns(kwargs)} - columns):
         yield Finding(
             "suite",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from retrain.commands.schema import spec_schema
 from retrain.errors import SpecError
+from retrain.sources.files import Files
 from retrain.spec import Spec, Task, durations
 
 LEAST: dict[str, Any] = {
@@ -176,3 +177,64 @@ def test_durations_are_spelled_as_they_are_read(count: int, unit: str) -> None:
 def test_what_is_no_duration_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match="14d"):
         durations.parse(text)
+
+
+# -- the kinds of sources ----------------------------------------------------------------------------------------
+
+
+def test_a_source_that_names_no_kind_is_files(tmp_path: Path) -> None:
+    short = Spec.load(written(tmp_path))
+    spelled = Spec.load(written(tmp_path, source={"kind": "files", **LEAST["source"]}))
+    assert short.source == spelled.source
+    assert type(short.source) is Files
+    assert short.fragment("source") == spelled.fragment("source")
+
+
+def test_a_snapshot_of_files_is_named_as_before_there_were_kinds(tmp_path: Path) -> None:
+    fragment = Spec.load(written(tmp_path)).fragment("source")["source"]
+    known = {"files", "timestamp", "timestamp_format", "timezone", "entity", "key", "label", "label_expression"}
+    assert set(fragment) == known | {"label_delay", "window", "inputs"}
+    assert fragment["files"] == ["*.csv"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("flies", "did you mean `files`"),
+        ("base", "There is no 'base' among sources"),
+        ("nobody.sources:Nowhere", "cannot be imported"),
+        ("retrain.spec:Train", "is the class Train, not a"),
+        ("retrain.spec:Source", "a whole source: its class lacks columns, described, head, newest, origins, read"),
+        (5, "the name of a source, or its import path"),
+    ],
+)
+def test_a_kind_that_is_none_is_named_with_its_line(tmp_path: Path, kind: object, says: str) -> None:
+    (error,) = mistakes(tmp_path, source={**LEAST["source"], "kind": kind}).values()
+    assert error.key == "source.kind"
+    assert error.line is not None
+    assert Path(error.file).read_text().splitlines()[error.line - 1].strip() == f"kind: {kind}"
+    assert says in str(error)
+
+
+def test_a_wrong_key_of_a_kind_has_its_line_and_the_nearest_one(tmp_path: Path) -> None:
+    source = {"flies": "*.csv", "timestamp": "at", "label": "late", "timezone": "Mars/Olympus"}
+    found = mistakes(tmp_path, source=source)
+    assert set(found) == {"source.flies", "source.files", "source.timezone"}
+    assert found["source.flies"].do == "did you mean `files`?"
+    assert "line 4" in str(found["source.flies"])
+
+
+def test_the_schema_knows_the_keys_of_our_kinds_and_lets_others_have_their_own() -> None:
+    import jsonschema
+
+    def valid(**source: Any) -> bool:
+        content = {**LEAST, "source": {"timestamp": "at", "label": "late", **source}}
+        return jsonschema.Draft202012Validator(spec_schema()).is_valid(content)
+
+    assert valid(files="*.csv")
+    assert valid(kind="files", files=["a.csv", "b.csv"], inputs="x")
+    assert valid(kind="shop.sources:Warehouse", query="select 1")
+    assert not valid()
+    assert not valid(flies="*.csv")
+    assert not valid(kind="files", query="select 1")
+    assert not valid(kind="shop.sources:Warehouse", query="select 1", window=5)

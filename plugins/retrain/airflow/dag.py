@@ -157,7 +157,7 @@ def describe(spec: Spec) -> str:
 | | |
 |---|---|
 | Predicts | `{source.label}` ({spec.task}), judged by {spec.metric.name} |
-| Data | {", ".join(f"`{file}`" for file in source.files)}, the last {spell(source.window)} |
+| Data | {source.described}, the last {spell(source.window)} |
 | Held out | the newest {spell(spec.train.holdout)} |
 | Blessed | by {", ".join(bless.asked)} at {bless.confidence:.0%} confidence; {approval_} |
 | Released | shadow, then {steps}; at most {spell(canary.patience)}, error budget {canary.alpha:g} |

@@ -8,11 +8,16 @@ from retrain.artifacts.artifact import Artifact, FileRef, Moment, Value
 
 
 class SourceFile(Value):
-    """One file the snapshot was read from."""
+    """One file the snapshot was read from, or what takes a file's place in another kind of source.
+
+    :param path: its whole name.
+    :param sha256: of its bytes; of a table, of whatever differs where the rows do.
+    :param bytes: its size; None of what is no file.
+    """
 
     path: str
     sha256: str
-    bytes: int
+    bytes: int | None = None
 
 
 class Snapshot(Artifact):
@@ -34,4 +39,6 @@ class Snapshot(Artifact):
 
     @property
     def summary(self) -> str:
-        return f"{self.data.rows:,} rows, {self.start:%d %b %Y} to {self.end:%d %b %Y}, from {len(self.sources)} files"
+        files = all(source.bytes is not None for source in self.sources)
+        origin = f"{len(self.sources)} files" if files else ", ".join(source.path for source in self.sources)
+        return f"{self.data.rows:,} rows, {self.start:%d %b %Y} to {self.end:%d %b %Y}, from {origin}"

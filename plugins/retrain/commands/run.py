@@ -16,6 +16,8 @@ from retrain.commands._place import actor, moment, open_site, open_spec
 from retrain.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rich.status import Status
 
     from retrain.artifacts import Request
@@ -83,11 +85,10 @@ def _request(
     redeploy: int | None,
 ) -> Request:
     from retrain.artifacts import Request, now
-    from retrain.scaffold.data_end import data_end
 
     began = now()
     return Request(
-        data_end=moment(end, "--data-end") if end is not None else data_end(spec, site.settings) or began,
+        data_end=moment(end, "--data-end") if end is not None else _data_end(spec, site) or began,
         run=f"cli__{began:%Y-%m-%dT%H:%M:%S}-{uuid.uuid4().hex[:4]}",
         trigger="cli",
         actor=actor(),
@@ -96,6 +97,18 @@ def _request(
         reason=reason,
         redeploy=redeploy,
     )
+
+
+def _data_end(spec: Spec, site: Site) -> datetime | None:
+    """The first full hour after the newest row; None if no timestamp can be read.
+
+    The same rows have the same end whenever they are looked at, so a retraining on them is the same retraining.
+    """
+    from retrain.data.event_time import hour_after
+    from retrain.sources.base import Place
+
+    newest = spec.source.newest(Place.of(spec, site.settings))
+    return None if newest is None else hour_after(newest)
 
 
 def _retrain(spec: Spec, request: Request, site: Site, *, quiet: bool) -> Ended:

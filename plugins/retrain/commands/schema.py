@@ -12,8 +12,6 @@ from retrain.commands._output import say
 
 PANEL = "More"
 
-ONE_OR_MANY = ("files", "key", "inputs")
-
 
 def schema(
     out: Annotated[Path | None, typer.Option(help="Write it to this file instead of printing it.")] = None,
@@ -32,12 +30,6 @@ def spec_schema() -> dict[str, Any]:
 
     schema = Spec.model_json_schema(by_alias=True)
     del schema["properties"]["folder"]  # where the file lies, not what it says
-    source = schema["$defs"]["Source"]["properties"]
-    for key in ONE_OR_MANY:
-        source[key]["anyOf"] = [
-            {"type": "string"},
-            {"type": source[key].pop("type"), "items": source[key].pop("items")},
-        ]
     schema["properties"]["alerts"]["items"] = _alerts(schema["$defs"])
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "pipeline.yaml"}
 

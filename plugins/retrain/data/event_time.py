@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from retrain.spec import Source
@@ -10,6 +12,23 @@ if TYPE_CHECKING:
     from pandas import Series
 
 ZONED = r"[T ]\d{2}.*(?:[Zz]|[+-]\d{2}(?::?\d{2})?)$"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of event time, half open."""
+
+    start: datetime
+    end: datetime
+
+    def __str__(self) -> str:
+        return f"[{self.start:%Y-%m-%d %H:%M} UTC, {self.end:%Y-%m-%d %H:%M} UTC)"
+
+
+def hour_after(moment: datetime) -> datetime:
+    """The first full hour after a moment, in UTC."""
+    whole = moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    return whole + timedelta(hours=1)
 
 
 def moments(column: Series[Any], source: Source) -> Series[Any]:

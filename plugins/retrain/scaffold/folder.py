@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import shutil
@@ -12,23 +13,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from retrain.artifacts import now
+from retrain.data.intake import rows
+from retrain.data.tabular import column
 from retrain.errors import RetrainError, StoreFull, UsageError
 from retrain.scaffold.features_file import features_py, sample_columns, test_features_py
 from retrain.scaffold.pipeline_file import pipeline_yaml
 from retrain.scaffold.profile import Profile, profile
 from retrain.scaffold.readme_file import readme_md
 from retrain.scaffold.suite import suite
-from retrain.scaffold.table import Table, pattern
 from retrain.scaffold.timestamp import Format, detect
 from retrain.scaffold.windows import Windows, windows
 from retrain.settings import Settings
-from retrain.spec import Source, Spec, Task
+from retrain.sources.base import Place, Window
+from retrain.sources.files import Files, pattern
+from retrain.spec import Spec, Task
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 NAME = re.compile(r"^[a-z][a-z0-9_-]{0,62}$")
 EXAMPLE_ROWS = 3
+EVER = timedelta(days=365 * 200)
 
 
 @dataclass(frozen=True)
@@ -68,23 +74,24 @@ def make(wish: Wish, settings: Settings) -> Made:
     _require_name(wish.name)
     _require_zone(wish.timezone)
     _require_free(folder, wish.force)
-    table = Table(wish.file)
-    _require_columns(table, wish)
+    _require_file(wish.file)
+    place = Place(wish.name, folder, settings.data)
+    source = _source(wish, settings.data)
+    _require_columns(wish, source.columns(str(wish.file.absolute()), place))
     form = Format(wish.timestamp_format)
     if wish.timestamp_format is None:
-        form = detect(table.column(wish.timestamp), wish.timestamp, str(table.file))
-    frame = table.rows(_source(wish, form))
+        form = detect(column(wish.file, wish.timestamp), wish.timestamp, str(wish.file.absolute()))
+    frame = _rows(source.model_copy(update={"timestamp_format": form.form}), place)
     found = profile(frame, timestamp=wish.timestamp, label=wish.label, entity=wish.entity, key=wish.key, task=wish.task)
     cut = windows(found, wish.label_delay)
     notes = tuple(note for note in (form.note, *found.notes, *_left_out(found)) if note)
-    _write(folder, _texts(wish, settings, table, form, frame, found, cut, notes), settings)
+    _write(folder, _texts(wish, source, form, frame, found, cut, notes), settings)
     return Made(folder, found, cut, notes)
 
 
 def _texts(
     wish: Wish,
-    settings: Settings,
-    table: Table,
+    source: Files,
     form: Format,
     frame: DataFrame,
     found: Profile,
@@ -95,7 +102,7 @@ def _texts(
     return {
         "pipeline.yaml": pipeline_yaml(
             wish.name,
-            pattern(table.file, settings.data),
+            source.files[0],
             found,
             cut,
             form=form.form,
@@ -109,16 +116,24 @@ def _texts(
     }
 
 
-def _source(wish: Wish, form: Format) -> Source:
-    return Source(
-        files=("set when the file is read",),
+def _source(wish: Wish, data: Path) -> Files:
+    return Files(
+        files=(pattern(wish.file, data),),
         timestamp=wish.timestamp,
-        timestamp_format=form.form,
+        timestamp_format=wish.timestamp_format,
         timezone=wish.timezone,
         entity=wish.entity,
         key=wish.key,
         label=wish.label,
     )
+
+
+def _rows(source: Files, place: Place) -> DataFrame:
+    """Every row, read exactly as the pipeline's first stage will read it."""
+    present = now()
+    window = Window(present - EVER, present)
+    with source.read(window, None, place) as reading:
+        return rows(reading.batches, source, window, place.pipeline, source.files[0])
 
 
 def _left_out(found: Profile) -> list[str]:
@@ -166,17 +181,31 @@ def _require_free(folder: Path, force: bool) -> None:
         )
 
 
-def _require_columns(table: Table, wish: Wish) -> None:
-    table.require("--label", wish.label)
-    table.require("--timestamp", wish.timestamp)
-    if wish.entity is not None:
-        table.require("--entity", wish.entity)
-    for column in wish.key:
-        table.require("--key", column)
+def _require_file(file: Path) -> None:
+    if not file.is_file():
+        raise UsageError(f"There is no file {file}.", where=file.absolute().parent, do="correct --from.")
+
+
+def _require_columns(wish: Wish, columns: list[str]) -> None:
+    named = [("--label", wish.label), ("--timestamp", wish.timestamp), ("--entity", wish.entity)]
+    for option, name in (*named, *(("--key", name) for name in wish.key)):
+        if name is not None and name not in columns:
+            raise _no_column(option, name, columns, wish.file)
     if wish.label in {wish.timestamp, wish.entity, *wish.key}:
         raise UsageError(
             f"'{wish.label}' cannot be both the label and a key, timestamp or entity.", do="name different columns."
         )
+
+
+def _no_column(option: str, name: str, columns: list[str], file: Path) -> UsageError:
+    near = difflib.get_close_matches(name, columns, n=1, cutoff=0.5)
+    near = near or [column for column in columns if column.lower() == name.lower()]
+    hint = f"did you mean `{near[0]}`? " if near else ""
+    return UsageError(
+        f"{option} is '{name}', but {file.name} has no such column.",
+        where=file.absolute(),
+        do=f"{hint}It has: {', '.join(columns)}.",
+    )
 
 
 def _write(folder: Path, texts: dict[str, str], settings: Settings) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from retrain.errors import DataError, UsageError
-from retrain.scaffold.table import examples
+from retrain.scaffold.examples import examples
 from retrain.spec import Task
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from retrain.errors import DataError
-from retrain.scaffold.table import examples
+from retrain.scaffold.examples import examples
 
 if TYPE_CHECKING:
     from pandas import Series

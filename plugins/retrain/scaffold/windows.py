@@ -7,8 +7,8 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from retrain.data.event_time import hour_after
 from retrain.errors import DataError
-from retrain.scaffold.data_end import after
 from retrain.scaffold.profile import Profile
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -39,7 +39,7 @@ def windows(profile: Profile, label_delay: timedelta) -> Windows:
 
     :raises DataError: there is too little data to cut.
     """
-    data_end = after(profile.newest)
+    data_end = hour_after(profile.newest)
     moments = profile.moments[: bisect_left(profile.moments, (data_end - label_delay).timestamp())]
     if len(moments) < LEAST_ROWS:
         raise DataError(

@@ -35,7 +35,7 @@ class Spec(Section):
     task: Task = Field(description="What kind of label it is: two classes, several, or a number.")
     schedule: str | None = Field(None, description="A cron expression, or null.")
     assets: tuple[str, ...] = Field((), description="Asset URIs whose events also start a retraining.")
-    source: Source
+    source: SerializeAsAny[Source]
     validate_: Validate = Field(default_factory=Validate, alias="validate")
     features: str = Field("features:build", description="module:function in this folder, DataFrame → DataFrame.")
     train: Train

@@ -19,8 +19,8 @@ from pyarrow import parquet
 from retrain.data.event_time import moments
 from retrain.errors import DataError, EmptyWindow, SourceError, SourceLost, StoreFull
 from retrain.site import Site
+from retrain.sources import files as module
 from retrain.spec import Source
-from retrain.stages import collect as module
 from retrain.stages.collect import collect
 
 DAY = timedelta(days=1)
