@@ -77,6 +77,7 @@ class Process:
         line = self._process.stdout.readline()
         assert line.startswith("listening on "), line
         self.port = int(line.rsplit(":", 1)[1])
+        assert httpx.get(f"{self.url}/ping").status_code == 200, "it should listen when it says so"
         wait_for(lambda: httpx.get(f"{self.url}/health").status_code == 200, "the champion")
 
     def kill(self) -> None:
