@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway_world import Client
 from retrain.errors import UsageError
 from retrain.serving.gateway import Gateway
 from retrain.serving.options import Options
@@ -132,6 +133,11 @@ def test_two_pipelines_need_a_name(site: Site, pipeline_folder: Path) -> None:
     (other / "pipeline.yaml").write_text(text.replace("name: flights", "name: trains"))
     gateway = Gateway(site, (), Options())
     assert list(gateway.pipelines) == ["flights", "trains"]
+    client = Client(gateway)
+    unnamed = client.post("/invocations", json={"instances": [{}]})
+    client.close()
+    assert unnamed.status_code == 404
+    assert "POST /pipelines/{name}/invocations" in unnamed.json()["do"]
 
 
 def test_a_pipeline_whose_file_is_broken_is_served_all_the_same(

@@ -20,7 +20,7 @@ Row = dict[str, Any]
 class Invocation:
     """What is asked.
 
-    :param rows: raw inputs by column name, plain JSON values.
+    :param rows: raw inputs by column name, plain JSON values; at least one row.
     :param ids: one a row, distinct.
     :param wanted: what the protocol that read it needs when it writes the answer; nobody else looks at it.
     """

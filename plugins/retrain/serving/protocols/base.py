@@ -144,7 +144,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def write(self, invocation: Invocation, reply: Reply) -> HttpAnswer:
-        """The answer to what was read."""
+        """The answer to what was read. It is logged as given by then, so nothing can be refused any more."""
 
     @abstractmethod
     def refuse(self, refused: Refused) -> HttpAnswer:
