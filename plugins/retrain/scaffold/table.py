@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Request, now
-from retrain.data.frames import load_frame
+from retrain.data.frames import load_parts
 from retrain.errors import SourceError, UsageError
 from retrain.settings import Settings
 from retrain.site import Site
@@ -84,7 +84,7 @@ class Table:
             )
             (place / "home").mkdir()
             snapshot = collect(spec, Request(data_end=now(), run="init", actor="init"), site)
-            return load_frame(site, snapshot.data)
+            return load_parts(site, snapshot.parts)
 
     def _separator(self) -> str:
         """Of the marks that may separate columns, the one that makes the most of the header."""

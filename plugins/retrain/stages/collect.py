@@ -1,4 +1,4 @@
-"""Collect: the rows of one window, out of Parquet and CSV files, as one Parquet file in the store.
+"""Collect: the rows of one window, out of Parquet and CSV files, as Parquet in the store, in parts.
 
 The window is half open, ``[data_end - window, data_end)``. Timestamps become UTC in microseconds, rows are put in
 the order of timestamp and key, and the snapshot is named by the hashes of the files that have rows in the window:
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Request, Snapshot, SourceFile, digest_file, identity, now
 from retrain.data.event_time import moments
-from retrain.data.frames import keep_frame
+from retrain.data.partitions import keep_parts
 from retrain.errors import DataError, EmptyWindow, SourceError, SourceLost
 from retrain.settings import Settings
 from retrain.site import Site
@@ -88,7 +88,7 @@ def _make(spec: Spec, site: Site, key: str, window: Window, readings: list[Readi
         start=window.start,
         end=window.end,
         newest=frame[timestamp].iloc[-1].to_pydatetime(),
-        data=keep_frame(site, f"{spec.name}/data/snapshot/{key}/rows.parquet", frame),
+        parts=keep_parts(site, spec.name, frame, timestamp, window.start, window.end),
         columns={str(name): str(dtype) for name, dtype in frame.dtypes.items()},
         sources=tuple(SourceFile(path=str(r.file), sha256=r.sha256, bytes=r.bytes) for r in readings),
     )

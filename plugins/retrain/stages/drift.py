@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Candidate, ColumnDrift, Drift, Request, Snapshot, canonical, identity
-from retrain.data.frames import load_frame
+from retrain.data.frames import as_typed, load_parts
 from retrain.errors import DataError
 from retrain.site import Site
 from retrain.spec import Spec
@@ -100,8 +100,10 @@ def _columns(spec: Spec, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _newest(spec: Spec, site: Site, snapshot: Snapshot, since: datetime) -> DataFrame:
     """The rows since the champion's data ended, or of the newest week if that is longer."""
-    frame = load_frame(site, snapshot.data, sorted({spec.source.timestamp, *_columns(spec, snapshot)}))
-    return frame[frame[spec.source.timestamp] >= min(since, snapshot.newest - WEEK)]
+    columns = sorted({spec.source.timestamp, *_columns(spec, snapshot)})
+    since = min(since, snapshot.newest - WEEK)
+    frame = load_parts(site, snapshot.parts, columns, time=spec.source.timestamp, since=since)
+    return as_typed(frame, snapshot.columns)
 
 
 # -- the reference ---------------------------------------------------------------------------------------------
@@ -111,7 +113,7 @@ def _reference(spec: Spec, site: Site, snapshot: Snapshot) -> dict[str, Any]:
     """The histograms of the champion's snapshot; computed once, then kept beside it in the store."""
     path = f"{spec.name}/data/drift/{snapshot.key}/reference.json"
     if not site.store.exists(path):
-        frame = load_frame(site, snapshot.data)
+        frame = load_parts(site, snapshot.parts)
         site.store.create(path, canonical(_summarised(frame, spec.source.timestamp)))
     reference: dict[str, Any] = json.loads(site.store.get(path))
     return reference
