@@ -12,7 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from retrain.artifacts import FileRef, Ref, Request, Snapshot, SourceFile, canonical, identity, kind_of
+from retrain.artifacts import (
+    Artifact,
+    FeaturePart,
+    FeatureSet,
+    FileRef,
+    Part,
+    Ref,
+    Request,
+    Snapshot,
+    SourceFile,
+    canonical,
+    identity,
+    kind_of,
+)
 from retrain.errors import ObjectMissing
 
 KEYS = st.text(min_size=1, max_size=8)
@@ -70,6 +83,10 @@ def test_a_moment_without_a_zone_is_refused() -> None:
         Request(data_end=datetime(2013, 4, 1), run="r")
 
 
+def a_file(sha256: str, rows: int, folder: str = "rows") -> FileRef:
+    return FileRef(path=f"flights/data/{folder}/{sha256 * 32}.parquet", sha256=sha256 * 32, bytes=1024, rows=rows)
+
+
 def a_snapshot() -> Snapshot:
     return Snapshot(
         key="0123456789abcdef0123456789abcdef",
@@ -78,17 +95,77 @@ def a_snapshot() -> Snapshot:
         start=datetime(2013, 1, 1, tzinfo=UTC),
         end=datetime(2013, 4, 1, tzinfo=UTC),
         newest=datetime(2013, 3, 31, 23, 59, tzinfo=UTC),
-        data=FileRef(path="flights/data/snapshot/0123/rows.parquet", sha256="ab" * 32, bytes=1024, rows=80_789),
+        parts=(
+            Part(
+                start=datetime(2013, 1, 1, tzinfo=UTC), end=datetime(2013, 2, 1, tzinfo=UTC), data=a_file("aa", 26_398)
+            ),
+            Part(
+                start=datetime(2013, 2, 1, tzinfo=UTC), end=datetime(2013, 4, 1, tzinfo=UTC), data=a_file("ab", 54_391)
+            ),
+        ),
         columns={"carrier": "str", "sched_dep": "datetime64[us, UTC]"},
         sources=(SourceFile(path="/lake/flights-2013-01.parquet", sha256="cd" * 32, bytes=2048),),
     )
 
 
-def test_an_artifacts_form_stays_as_it_is(root: Path) -> None:
-    """What stores hold today must be readable tomorrow: a change of this file needs a way to read old ones."""
-    golden = (root / "tests/golden/snapshot.json").read_bytes().rstrip(b"\n")
-    assert a_snapshot().to_bytes() == golden
-    assert Snapshot.from_bytes(golden) == a_snapshot()
+def a_feature_set() -> FeatureSet:
+    rows = a_snapshot().parts
+    made = (a_file("ba", 26_000, "features"), a_file("bb", 54_000, "features"))
+    return FeatureSet(
+        key="123456789abcdef0123456789abcdef0",
+        pipeline="flights",
+        made_at=datetime(2013, 4, 1, 6, 0, 1, tzinfo=UTC),
+        snapshot=a_snapshot().ref(),
+        validation=Ref(kind="validation", key="3456789abcdef0123456789abcdef012", pipeline="flights"),
+        parts=tuple(
+            FeaturePart(start=part.start, end=part.end, data=data, source=part.data)
+            for part, data in zip(rows, made, strict=True)
+        ),
+        train_rows=68_000,
+        holdout_rows=12_000,
+        split_at=datetime(2013, 3, 17, 23, 59, tzinfo=UTC),
+        features=("distance", "hour"),
+        inputs=("carrier", "sched_dep"),
+        classes=("false", "true"),
+        code="ef" * 32,
+        parity_rows=5_000,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "made"), [("snapshot_of_parts", a_snapshot()), ("features_of_parts", a_feature_set())]
+)
+def test_an_artifacts_form_stays_as_it_is(root: Path, name: str, made: Artifact) -> None:
+    """What stores hold today must be readable tomorrow: a change of these files needs a way to read old ones."""
+    golden = (root / f"tests/golden/{name}.json").read_bytes().rstrip(b"\n")
+    assert made.to_bytes() == golden
+    assert type(made).from_bytes(golden) == made
+
+
+def test_a_snapshot_made_as_one_file_is_one_of_one_part(root: Path) -> None:
+    old = Snapshot.from_bytes((root / "tests/golden/snapshot.json").read_bytes())
+    (part,) = old.parts
+    assert (part.start, part.end) == (old.start, old.end)
+    assert (part.data.path, part.data.rows, old.rows) == ("flights/data/snapshot/0123/rows.parquet", 80_789, 80_789)
+    new = a_snapshot()
+    assert old.model_dump(exclude={"parts"}) == new.model_dump(exclude={"parts"})
+    assert old.summary == new.summary
+    assert old.sha256 != new.sha256
+    assert Snapshot.from_bytes(old.to_bytes()) == old
+
+
+def test_features_made_as_two_files_are_of_two_parts_and_know_their_raw_rows(root: Path) -> None:
+    old = FeatureSet.from_bytes((root / "tests/golden/features.json").read_bytes())
+    train, holdout = old.parts
+    assert train.end == holdout.start == old.split_at
+    assert [part.data.path.rpartition("/")[2] for part in old.parts] == ["train.parquet", "holdout.parquet"]
+    assert (old.train_rows, old.holdout_rows) == (68_000, 12_000)
+    assert old.raw_holdout is not None
+    assert old.raw_holdout.path.endswith("raw_holdout.parquet")
+    other = {"parts", "raw_holdout"}
+    assert old.model_dump(exclude=other) == a_feature_set().model_dump(exclude=other)
+    assert old.summary == a_feature_set().summary
+    assert FeatureSet.from_bytes(old.to_bytes()) == old
 
 
 def test_an_artifact_cannot_change_and_has_no_keys_but_its_own() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrain.data.frames import keep_frame, load_frame, read_frame, scratch, write_frame
+from retrain.artifacts import Part
+from retrain.data.frames import as_typed, keep_frame, keep_once, load_frame, load_parts, scratch, write_frame
 from retrain.errors import DataError, ObjectMissing, StoreFull
+from retrain.settings import Settings
 from retrain.site import Site
 
 ROWS = st.tuples(
@@ -21,6 +24,9 @@ ROWS = st.tuples(
     st.integers(-(2**63), 2**63 - 1),
     st.sampled_from([True, False, None]),
 )
+
+
+START, DAY, HOUR = datetime(2013, 1, 1, tzinfo=UTC), timedelta(days=1), timedelta(hours=1)
 
 
 def a_frame(rows: int = 10) -> pd.DataFrame:
@@ -34,18 +40,74 @@ def test_a_frame_comes_back_as_it_was_and_always_as_the_same_bytes(rows: list[tu
     rows = [*rows, (None, 0.0, 0, None)]  # truth values without a null among them come back as bool
     frame = pd.DataFrame(rows, columns=["text", "number", "count", "flag"]).astype({"text": "str", "flag": "object"})
     with scratch() as folder:
-        one, two = folder / "1", folder / "2"
-        assert write_frame(one, frame) == len(frame)
-        write_frame(two, frame.copy())
-        pd.testing.assert_frame_equal(read_frame(one), frame)
-        assert one.read_bytes() == two.read_bytes()
+        site = Site(Settings.load({"RETRAIN_HOME": str(folder / "home")}))
+        one, two = keep_frame(site, "p/1", frame), keep_frame(site, "p/2", frame.copy())
+        assert one.rows == len(frame)
+        pd.testing.assert_frame_equal(load_frame(site, one), frame)
+        assert one.sha256 == two.sha256
 
 
-def test_frames_below_each_other_are_one_frame(tmp_path: Path) -> None:
+def test_frames_below_each_other_are_one_frame(site: Site) -> None:
     frame = a_frame(10).assign(text=[None] * 5 + ["x"] * 5).astype({"text": "str"})
-    assert write_frame(tmp_path / "t", (frame.iloc[start : start + 3] for start in range(0, 10, 3))) == 10
-    pd.testing.assert_frame_equal(read_frame(tmp_path / "t"), frame)
-    assert list(read_frame(tmp_path / "t", ["number"]).columns) == ["number"]
+    ref = keep_frame(site, "p/t", (frame.iloc[start : start + 3] for start in range(0, 10, 3)))
+    assert ref.rows == 10
+    pd.testing.assert_frame_equal(load_frame(site, ref), frame)
+    assert list(load_frame(site, ref, ["number"]).columns) == ["number"]
+
+
+def test_a_frame_that_lies_in_the_store_is_not_written_again(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = keep_once(site, "p/data/rows", a_frame())
+    assert first.path == f"p/data/rows/{first.sha256}.parquet"
+    monkeypatch.setattr(site.store, "upload", lambda *_: pytest.fail("written again"))
+    assert keep_once(site, "p/data/rows", a_frame()) == first
+
+
+def days(site: Site) -> tuple[pd.DataFrame, list[Part]]:
+    """Hours of three days, and a part for each day."""
+    frame = a_frame(72)
+    cut = [frame.iloc[24 * day : 24 * day + 24] for day in range(3)]
+    return frame, [
+        Part(start=START + DAY * day, end=START + DAY * (day + 1), data=keep_once(site, "p/data/rows", piece))
+        for day, piece in enumerate(cut)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "rows", "read"),
+    [
+        (None, None, slice(0, 72), 3),
+        (30, None, slice(30, 72), 2),
+        (None, 24, slice(0, 24), 1),
+        (24, 48, slice(24, 48), 1),
+        (23, 49, slice(23, 49), 3),
+        (72, None, slice(72, 72), 1),
+    ],
+)
+def test_parts_are_one_frame_and_those_of_other_times_are_not_looked_at(
+    site: Site, monkeypatch: pytest.MonkeyPatch, since: int | None, until: int | None, rows: slice, read: int
+) -> None:
+    frame, parts = days(site)
+    fetched = []
+    fetch = site.store.fetch
+    monkeypatch.setattr(site.store, "fetch", lambda path: (fetched.append(path), fetch(path))[1])
+    since_, until_ = (None if hours is None else START + HOUR * hours for hours in (since, until))
+    found = load_parts(site, parts, ["text", "number"], time="at", since=since_, until=until_)
+    pd.testing.assert_frame_equal(found, frame[["text", "number"]].iloc[rows].reset_index(drop=True))
+    assert len(fetched) == read
+
+
+def test_a_part_that_was_changed_in_the_store_is_not_read(site: Site) -> None:
+    _, parts = days(site)
+    site.store.put(parts[1].data.path, b"PAR1 something else")
+    with pytest.raises(DataError, match=r"its hash differs.*delete it and the artifact"):
+        load_parts(site, parts)
+
+
+def test_truth_values_of_one_part_are_of_the_type_they_have_in_the_whole() -> None:
+    part = pd.DataFrame({"flag": [True, False], "number": [1, 2]})
+    typed = as_typed(part, {"number": "int64", "flag": "object", "other": "str"})
+    pd.testing.assert_frame_equal(typed, part.astype({"flag": "object"}))
+    assert as_typed(typed, {"number": "int64", "flag": "object"}) is typed
 
 
 def test_what_was_changed_or_lost_in_the_store_is_not_read(site: Site) -> None:

@@ -19,7 +19,7 @@ import yaml
 from retrain import cli
 from retrain.artifacts import Request, Snapshot
 from retrain.check import Finding, check
-from retrain.data.frames import load_frame
+from retrain.data.frames import load_parts
 from retrain.errors import DataError, EmptyWindow, SourceError, TrainingError
 from retrain.site import Site
 from retrain.spec import Spec
@@ -121,10 +121,10 @@ def shop(site: Site, monkeypatch: pytest.MonkeyPatch) -> Shop:
 
 def test_its_rows_of_the_window_are_those_a_file_would_give(shop: Shop) -> None:
     snapshot = shop.collect()
-    rows = load_frame(shop.site, snapshot.data)
+    rows = load_parts(shop.site, snapshot.parts)
     files = shop.write_spec(kind=None, database=None, table=None, files="orders.csv")
     shop.frame().to_csv(shop.site.settings.data / "orders.csv", index=False)
-    pd.testing.assert_frame_equal(rows, load_frame(shop.site, shop.collect(files).data))
+    pd.testing.assert_frame_equal(rows, load_parts(shop.site, shop.collect(files).parts))
     assert (snapshot.start, snapshot.end) == (START, END)
     assert set(snapshot.columns) == {"id", "at", "price", "kind", "late"}, "what nobody asks for is not read"
     assert snapshot.summary.endswith("shop.db:orders")
@@ -133,7 +133,7 @@ def test_its_rows_of_the_window_are_those_a_file_would_give(shop: Shop) -> None:
 def test_a_column_of_nothing_in_one_batch_only_is_what_the_others_are(shop: Shop) -> None:
     shop.execute("UPDATE orders SET note = 'gift' WHERE id = 1390")
     spec = shop.write_spec(inputs=["at", "price", "note"])
-    notes = load_frame(shop.site, shop.collect(spec).data)["note"]
+    notes = load_parts(shop.site, shop.collect(spec).parts)["note"]
     assert notes.dropna().tolist() == ["gift"]
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ import psutil
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from retrain.artifacts import Candidate, FeatureSet, FileRef, ModelRef, Ref, Rehearsal, Request
+from retrain.artifacts import Candidate, FeaturePart, FeatureSet, ModelRef, Ref, Rehearsal, Request
 from retrain.data.frames import keep_frame
+from retrain.data.labels import ROW, TIME
 from retrain.errors import GatewayError, ObjectMissing
 from retrain.ledger import Rehearsed
 from retrain.model.store import keep_model
@@ -90,15 +91,21 @@ def candidate(site: Site, spec: Spec, tmp_path: Path) -> Callable[..., Candidate
 
 def _candidate(site: Site, model: ModelRef, raw: pd.DataFrame) -> Candidate:
     ref = Ref(kind="snapshot", key="s", pipeline="flights")
-    nothing = FileRef(path="none", sha256="0", bytes=0)
+    rows = pd.DataFrame({TIME: NOON, ROW: np.arange(len(raw))})
+    part = FeaturePart(
+        start=NOON,
+        end=NOON + timedelta(hours=1),
+        data=keep_frame(site, "flights/data/rows.parquet", rows),
+        source=keep_frame(site, "flights/data/raw.parquet", raw),
+    )
     feature_set = FeatureSet(
         key="f",
         pipeline="flights",
         snapshot=ref,
         validation=ref,
-        train=nothing,
-        holdout=nothing,
-        raw_holdout=keep_frame(site, "flights/data/raw.parquet", raw),
+        parts=(part,),
+        train_rows=0,
+        holdout_rows=len(raw),
         split_at=NOON,
         features=("x", "z", "late"),
         inputs=tuple(raw.columns),

@@ -25,13 +25,13 @@ from retrain.artifacts.artifact import (
 )
 from retrain.artifacts.candidate import Candidate, ModelRef
 from retrain.artifacts.drift import ColumnDrift, Drift
-from retrain.artifacts.features import FeatureSet
+from retrain.artifacts.features import FeaturePart, FeatureSet
 from retrain.artifacts.freshness import Age, Freshness
 from retrain.artifacts.rehearsal import Rehearsal
 from retrain.artifacts.report import Report
 from retrain.artifacts.request import Request
 from retrain.artifacts.scorecard import Score, Scorecard, SliceScore
-from retrain.artifacts.snapshot import Snapshot, SourceFile
+from retrain.artifacts.snapshot import Part, Snapshot, SourceFile
 from retrain.artifacts.validation import ExpectationResult, Validation
 from retrain.artifacts.verdict import GateResult, Outcome, Verdict
 from retrain.errors import ObjectMissing
@@ -73,6 +73,7 @@ __all__ = [
     "ColumnDrift",
     "Drift",
     "ExpectationResult",
+    "FeaturePart",
     "FeatureSet",
     "FileRef",
     "Freshness",
@@ -80,6 +81,7 @@ __all__ = [
     "ModelRef",
     "Moment",
     "Outcome",
+    "Part",
     "Ref",
     "Rehearsal",
     "Report",

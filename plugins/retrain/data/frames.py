@@ -2,19 +2,21 @@
 
 The same frame gives the same bytes, so that two makers of one artifact, or a retry of one that was killed, write
 the same object. A frame that is read back is the frame that was written: dtypes, index from 0, order of rows (an
-object column of truth values is bool again where none is null).
+object column of truth values is bool again where none is null). Parts are named by their bytes: what is in the store
+already is not written again. Parts below each other are the frame that they were cut from.
 """
 
 from __future__ import annotations
 
 import errno
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from retrain.artifacts import FileRef, digest_file
+from retrain.artifacts import FileRef, Part, digest_file
 from retrain.errors import DataError, StoreFull
 from retrain.site import Site
 
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
 ROW_GROUP = 65_536
 
 
-def write_frame(path: Path, frames: DataFrame | Iterable[DataFrame]) -> int:
+def write_frame(path: Path, frames: DataFrame | Iterable[DataFrame], schema: Any = None) -> int:
     """Write a frame, or frames of the same columns below each other, as one Parquet file.
 
+    :param schema: of Arrow; default: that of the first frame.
     :returns: the number of rows.
     """
     import pandas as pd
@@ -34,7 +37,7 @@ def write_frame(path: Path, frames: DataFrame | Iterable[DataFrame]) -> int:
     from pyarrow import parquet
 
     pieces = iter([frames] if isinstance(frames, pd.DataFrame) else frames)
-    first = pa.Table.from_pandas(next(pieces), preserve_index=False)
+    first = pa.Table.from_pandas(next(pieces), schema, preserve_index=False)
     with parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
         writer.write_table(first, row_group_size=ROW_GROUP)
         rows: int = first.num_rows
@@ -42,13 +45,6 @@ def write_frame(path: Path, frames: DataFrame | Iterable[DataFrame]) -> int:
             writer.write_table(pa.Table.from_pandas(piece, first.schema, preserve_index=False), ROW_GROUP)
             rows += len(piece)
     return rows
-
-
-def read_frame(path: Path, columns: Sequence[str] | None = None) -> DataFrame:
-    """Read what :func:`write_frame` wrote; only some columns if they are named."""
-    import pandas as pd
-
-    return pd.read_parquet(path, engine="pyarrow", columns=None if columns is None else list(columns))
 
 
 def keep_frame(site: Site, path: str, frames: DataFrame | Iterable[DataFrame]) -> FileRef:
@@ -62,21 +58,85 @@ def keep_frame(site: Site, path: str, frames: DataFrame | Iterable[DataFrame]) -
         return site.keep(path, file, rows=rows)
 
 
+def keep_once(site: Site, folder: str, frames: DataFrame | Iterable[DataFrame], schema: Any = None) -> FileRef:
+    """Put a frame into a folder of the store under the name of its hash, unless it lies there, and describe it.
+
+    :raises StoreFull: no room here or there.
+    """
+    with scratch() as aside:
+        file = aside / "table.parquet"
+        rows = write_frame(file, frames, schema)
+        sha256 = digest_file(file)
+        path = f"{folder}/{sha256}.parquet"
+        if site.store.exists(path):
+            return FileRef(path=path, sha256=sha256, bytes=file.stat().st_size, rows=rows)
+        return site.keep(path, file, rows=rows)
+
+
 def load_frame(site: Site, ref: FileRef, columns: Sequence[str] | None = None) -> DataFrame:
     """Read a frame out of the store.
 
     :raises ObjectMissing: it is not there.
     :raises DataError: its bytes are not the ones that its artifact names.
     """
+    frame: DataFrame = _table(site, ref, columns).to_pandas()
+    return frame
+
+
+def load_parts(
+    site: Site,
+    parts: Sequence[Part],
+    columns: Sequence[str] | None = None,
+    *,
+    time: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> DataFrame:
+    """Read parts as the one frame they are together; parts of other times are not looked at.
+
+    :param time: the column that ``since`` and ``until`` (half open) speak of.
+    :raises ObjectMissing, DataError: as :func:`load_frame` does.
+    """
+    import pyarrow as pa
+
+    near = [
+        part for part in parts if (since is None or part.end > since) and (until is None or part.start < until)
+    ] or parts[-1:]
+    tables = [_table(site, part.data, columns, _rows_of(time, since, until)) for part in near]
+    frame: DataFrame = pa.concat_tables(tables).to_pandas()
+    return frame
+
+
+def as_typed(frame: DataFrame, dtypes: Mapping[str, str]) -> DataFrame:
+    """Rows of a few parts with the dtypes of the whole: truth values without a null are bool where it is object."""
+    found = {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
+    other = {name: dtypes[name] for name, dtype in found.items() if dtype != dtypes[name]}
+    return frame.astype(other) if other else frame
+
+
+def _table(site: Site, ref: FileRef, columns: Sequence[str] | None, rows: Any = None) -> Any:
+    """An Arrow table out of the store; of some rows only if there is a filter."""
+    from pyarrow import parquet
+
     file = site.store.fetch(ref.path)
     if digest_file(file) != ref.sha256:
         raise DataError(
             f"The table '{ref.path}' is not the one its artifact names: its hash differs.",
             where=f"{site.store.uri}/{ref.path}",
-            do="somebody changed or cut it. Restore it from a backup, or delete the artifact that names it "
+            do="somebody changed or cut it. Restore it from a backup; or delete it and the artifact that names it, "
             "and run the stage that makes it again.",
         )
-    return read_frame(file, columns)
+    return parquet.read_table(file, columns=columns and list(columns), filters=rows, partitioning=None)
+
+
+def _rows_of(time: str, since: datetime | None, until: datetime | None) -> Any:
+    """The filter for a stretch of time; None for all of it."""
+    from pyarrow import dataset
+
+    if since is None:
+        return None if until is None else dataset.field(time) < until
+    later = dataset.field(time) >= since
+    return later if until is None else later & (dataset.field(time) < until)
 
 
 @contextmanager

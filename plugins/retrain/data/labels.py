@@ -4,52 +4,61 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from retrain.artifacts import Snapshot
+from retrain.artifacts import Part, Snapshot
+from retrain.data.frames import load_parts
 from retrain.errors import DataError
+from retrain.site import Site
 from retrain.spec import FILE, Spec
 from retrain.spec.durations import spell
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-LABEL, TIME, ENTITY = "__label__", "__time__", "__entity__"
+LABEL, TIME, ENTITY, ROW = "__label__", "__time__", "__entity__", "__row__"
 
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """Usable rows in the order of time.
+    """The usable rows of a snapshot, in the order of time.
 
-    :param raw: the input columns.
-    :param known: label, time and entity of each row.
-    :param names: the columns that name a row.
-    :param cut: the position of the first held-out row.
+    :param known: label, time and entity of each row, and its position in the snapshot.
+    :param cut: the position of the first held-out row among them.
     """
 
-    raw: DataFrame
     known: DataFrame
-    names: DataFrame
     cut: int
 
     def __len__(self) -> int:
-        return len(self.raw)
+        return len(self.known)
 
-    def name(self, row: int) -> str:
-        """A row, said so that it can be found."""
-        return ", ".join(f"{column}={value}" for column, value in self.names.iloc[row].items())
+    def by_part(self, parts: Iterable[Part]) -> Iterator[tuple[Part, DataFrame]]:
+        """Each part that has some, with what is known of them; their position is that in the part."""
+        first = 0
+        for part in parts:
+            begin, end = self.known[ROW].searchsorted([first, first + part.rows])
+            if begin < end:
+                known = self.known.iloc[begin:end].reset_index(drop=True)
+                yield part, known.assign(**{ROW: known[ROW] - first})
+            first += part.rows
 
 
-def labelled_rows(spec: Spec, snapshot: Snapshot, frame: DataFrame) -> LabelledRows:
+def labelled_rows(spec: Spec, snapshot: Snapshot, site: Site) -> LabelledRows:
     """The rows whose label is known, split by time at (newest of them - holdout).
 
-    :raises DataError: there are none, their label does not fit the task, or a part has one class only.
+    What is decided over all rows (the type of the label, its classes, the split) is decided here, on the few columns
+    that it takes.
+
+    :raises DataError: there are none, their label does not fit the task, or one side of the split has one class only.
     """
     import pandas as pd
 
     source = spec.source
-    label = _label(spec, frame)
+    frame = load_parts(site, snapshot.parts, _columns(spec, snapshot))
+    label = _label(spec, snapshot, frame)
     settled = frame[source.timestamp] < snapshot.end - source.label_delay
     usable = label.notna() & settled
     if not usable.any():
@@ -57,21 +66,27 @@ def labelled_rows(spec: Spec, snapshot: Snapshot, frame: DataFrame) -> LabelledR
             f"No row of pipeline '{spec.name}' can be trained on: of {len(frame):,} rows, {label.isna().sum():,} have "
             f"no label and {(~settled).sum():,} are newer than source.label_delay ({spell(source.label_delay)}) "
             "allows.",
-            where=snapshot.data.path,
+            where=snapshot.path(spec.name, snapshot.key),
             do="check `source.label` and its expression; or take a longer window.",
         )
+    positions = usable.to_numpy().nonzero()[0]
     frame = frame[usable].reset_index(drop=True)
+    label = _fitting(spec, label[usable].reset_index(drop=True))
     entity = _text(frame[source.entity]) if source.entity else pd.Series(pd.NA, index=frame.index, dtype="str")
-    known = pd.DataFrame(
-        {LABEL: _fitting(spec, label[usable].reset_index(drop=True)), TIME: frame[source.timestamp], ENTITY: entity}
-    )
+    known = pd.DataFrame({LABEL: label, TIME: frame[source.timestamp], ENTITY: entity, ROW: positions})
     cut = int((known[TIME] < known[TIME].max() - spec.train.holdout).sum())
     _refuse_poor_split(spec, known, cut)
-    raw = frame[list(source.input_columns(snapshot.columns))]
-    return LabelledRows(raw, known, frame[list(source.row_key or (source.timestamp,))], cut)
+    return LabelledRows(known, cut)
 
 
-def _label(spec: Spec, frame: DataFrame) -> Series[Any]:
+def _columns(spec: Spec, snapshot: Snapshot) -> list[str]:
+    """The columns that say when a row happened, whom it is about and what came of it."""
+    source = spec.source
+    wanted = {source.timestamp, source.entity, *source.label_columns}
+    return [name for name in snapshot.columns if name in wanted]
+
+
+def _label(spec: Spec, snapshot: Snapshot, frame: DataFrame) -> Series[Any]:
     """The label of each row; null where a column it is read from is null."""
     import pandas as pd
 
@@ -81,10 +96,10 @@ def _label(spec: Spec, frame: DataFrame) -> Series[Any]:
     columns = sorted(source.label_columns - {source.label} | (source.label_columns & set(frame.columns)))
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        near = difflib.get_close_matches(missing[0], list(frame.columns), n=1)
+        near = difflib.get_close_matches(missing[0], list(snapshot.columns), n=1)
         raise DataError(
             f"The label of pipeline '{spec.name}' is read from column '{missing[0]}', which the data does not have."
-            + (f" Did you mean '{near[0]}'?" if near else f" It has: {', '.join(map(str, frame.columns))}."),
+            + (f" Did you mean '{near[0]}'?" if near else f" It has: {', '.join(snapshot.columns)}."),
             where=spec.folder / FILE,
             do="correct `source.label_expression`.",
         )

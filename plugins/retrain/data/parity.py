@@ -7,10 +7,11 @@ through JSON. Any value that differs from the one in the training set ends the r
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from retrain.data.labels import LabelledRows
+from retrain.data.feature_function import row_name
 from retrain.errors import FeatureError, ModelError
 from retrain.spec import FILE, Spec
 
@@ -25,53 +26,67 @@ ALONE = 64
 TOLERANCE = 1e-12
 
 
-def drawn(rows: int, seed: int) -> NDArray[np.int64]:
+@dataclass(frozen=True)
+class Drawn:
+    """Rows that are proved.
+
+    :param raw: their inputs, with the dtypes they have in training. :param names: the columns that name them.
+    :param features: what stands in the training set.
+    """
+
+    raw: DataFrame
+    names: DataFrame
+    features: DataFrame
+
+    @classmethod
+    def below(cls, drawn: Sequence[Drawn]) -> Drawn:
+        """Those of several parts, below each other."""
+        import pandas as pd
+
+        return cls(
+            pd.concat([one.raw for one in drawn], ignore_index=True),
+            pd.concat([one.names for one in drawn], ignore_index=True),
+            pd.concat([one.features for one in drawn], ignore_index=True),
+        )
+
+
+def positions(rows: int, seed: int) -> NDArray[np.int64]:
     """Positions of the rows that are proved, drawn by the seed, in order."""
     import numpy as np
 
     return np.sort(np.random.default_rng(seed).choice(rows, size=min(rows, SHUFFLED), replace=False))
 
 
-def prove_row_wise(
-    spec: Spec,
-    function: Callable[[DataFrame], DataFrame],
-    rows: LabelledRows,
-    sample: NDArray[np.int64],
-    trained: DataFrame,
-) -> int:
+def prove_row_wise(spec: Spec, function: Callable[[DataFrame], DataFrame], drawn: Drawn) -> int:
     """Compute drawn rows anew, as the gateway does. Returns how many rows were proved.
 
-    :param sample: positions of these rows. :param trained: their features in the training set.
     :raises FeatureError: a value differs; it names the feature and the row.
     """
     import numpy as np
 
     from retrain.model.model import Model, Signature
 
-    inputs = {str(name): str(dtype) for name, dtype in rows.raw.dtypes.items()}
-    model = Model(
-        Signature(spec.task, spec.feature_function, inputs, tuple(trained.columns), (), spec.metric.name),
-        None,
-        function,
-    )
+    inputs = {str(name): str(dtype) for name, dtype in drawn.raw.dtypes.items()}
+    features = tuple(drawn.features.columns)
+    model = Model(Signature(spec.task, spec.feature_function, inputs, features, (), spec.metric.name), None, function)
 
     def compare(which: NDArray[np.int64], raw: DataFrame, how: str) -> None:
         served = _served(spec, model, raw)
-        wanted = trained.iloc[which].to_numpy()
+        wanted = drawn.features.iloc[which].to_numpy()
         different = np.argwhere(~np.isclose(wanted, served, rtol=TOLERANCE, atol=0.0, equal_nan=True))
         if len(different):
             row, column = different[0]
             raise not_row_wise(
                 spec,
-                f"feature '{trained.columns[column]}' of the row {rows.name(int(sample[which[row]]))} is "
+                f"feature '{features[column]}' of the row {row_name(drawn.names, int(which[row]))} is "
                 f"{float(wanted[row, column])!r} in training and {float(served[row, column])!r} {how}",
             )
 
-    shuffled = np.random.default_rng(spec.train.seed).permutation(len(sample))
-    compare(shuffled, rows.raw.iloc[sample[shuffled]].reset_index(drop=True), "among other rows")
+    shuffled = np.random.default_rng(spec.train.seed).permutation(len(drawn.raw))
+    compare(shuffled, drawn.raw.iloc[shuffled].reset_index(drop=True), "among other rows")
     for one in shuffled[:ALONE, None]:
-        compare(one, _through_json(spec, model, rows.raw.iloc[sample[one]]), "alone, asked for through JSON")
-    return len(sample)
+        compare(one, _through_json(spec, model, drawn.raw.iloc[one]), "alone, asked for through JSON")
+    return len(drawn.raw)
 
 
 def not_row_wise(spec: Spec, why: str) -> FeatureError:

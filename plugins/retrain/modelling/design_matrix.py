@@ -1,13 +1,18 @@
-"""The design matrix: features and target of some rows as arrays, in time order as the features stage wrote them."""
+"""The design matrix: features and target of rows as arrays, in time order as the features stage wrote them.
+
+Here the parts of a feature set become one: an estimator wants all its rows at once.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from retrain.artifacts import FeatureSet, FileRef
-from retrain.data.frames import load_frame
+from retrain.artifacts import FeatureSet
+from retrain.data.frames import load_parts
+from retrain.data.labels import LABEL, TIME
 from retrain.errors import TrainingError
 from retrain.metrics.classes import spell
 from retrain.site import Site
@@ -16,8 +21,6 @@ from retrain.spec import Spec
 if TYPE_CHECKING:
     import numpy as np
     from pandas import DataFrame, Series
-
-LABEL, TIME = "__label__", "__time__"
 
 
 @dataclass(frozen=True)
@@ -50,14 +53,29 @@ class DesignMatrix:
         return DesignMatrix(self.features[chosen], self.target[chosen], self.classes, self.times[chosen])
 
 
-def read_design_matrix(spec: Spec, feature_set: FeatureSet, file: FileRef, site: Site) -> DesignMatrix:
-    """Read the train or the holdout file of a feature set.
+def training_rows(spec: Spec, feature_set: FeatureSet, site: Site) -> DesignMatrix:
+    """The rows of a feature set before its split.
 
     :raises TrainingError: if a label is missing, or is none of the feature set's classes.
     """
+    return _read(spec, feature_set, site, until=feature_set.split_at)
+
+
+def held_out_rows(spec: Spec, feature_set: FeatureSet, site: Site) -> DesignMatrix:
+    """The rows of a feature set from its split on.
+
+    :raises TrainingError: if a label is missing, or is none of the feature set's classes.
+    """
+    return _read(spec, feature_set, site, since=feature_set.split_at)
+
+
+def _read(
+    spec: Spec, feature_set: FeatureSet, site: Site, since: datetime | None = None, until: datetime | None = None
+) -> DesignMatrix:
     import pandas as pd
 
-    table = load_frame(site, file)
+    columns = [*feature_set.features, LABEL, TIME]
+    table = load_parts(site, feature_set.parts, columns, time=TIME, since=since, until=until)
     labels = table[LABEL]
     if spec.task == "regression":
         target = pd.to_numeric(labels, errors="coerce").to_numpy(dtype="float64", na_value=float("nan"))
@@ -67,7 +85,7 @@ def read_design_matrix(spec: Spec, feature_set: FeatureSet, file: FileRef, site:
         found = {value: codes.get(spell(value), -1) for value in labels.dropna().unique().tolist()}
         target = labels.map(found).fillna(-1).to_numpy(dtype="int64")
         classes = tuple(_json_class(name, found) for name in feature_set.classes)
-    _refuse_unusable(spec, target, labels, site, file)
+    _refuse_unusable(spec, target, labels, site, feature_set)
     return DesignMatrix(table[list(feature_set.features)], target, classes, pd.to_datetime(table[TIME], utc=True))
 
 
@@ -79,7 +97,7 @@ def _json_class(name: str, found: Iterable[Any]) -> Any:
     return name
 
 
-def _refuse_unusable(spec: Spec, target: np.ndarray, labels: Series[Any], site: Site, file: FileRef) -> None:
+def _refuse_unusable(spec: Spec, target: np.ndarray, labels: Series[Any], site: Site, feature_set: FeatureSet) -> None:
     import numpy as np
 
     unusable = ~np.isfinite(target) if spec.task == "regression" else target < 0
@@ -88,6 +106,6 @@ def _refuse_unusable(spec: Spec, target: np.ndarray, labels: Series[Any], site: 
         raise TrainingError(
             f"{int(unusable.sum()):,} of {len(target):,} rows of pipeline '{spec.name}' have an unusable label, "
             f"e.g. {example!r}.",
-            where=f"{site.store.uri}/{file.path}",
+            where=f"{site.store.uri}/{feature_set.path(spec.name, feature_set.key)}",
             do="run the features stage again; if it stays so, mend the label at the source.",
         )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Snapshot, canonical
-from retrain.data.frames import load_frame
+from retrain.data.frames import load_parts
 from retrain.site import Site
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def reference(snapshot: Snapshot, timestamp: str, site: Site) -> Reference:
     """
     path = f"{snapshot.pipeline}/data/drift/{snapshot.key}/reference.json"
     if not site.store.exists(path):
-        made = Reference.of(load_frame(site, snapshot.data), timestamp)
+        made = Reference.of(load_parts(site, snapshot.parts), timestamp)
         site.store.create(path, canonical(made.to_dict()))
     return Reference.from_dict(json.loads(site.store.get(path)))
 

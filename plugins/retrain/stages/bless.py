@@ -16,6 +16,7 @@ from retrain.artifacts import (
     identity,
 )
 from retrain.data.frames import load_frame
+from retrain.data.holdout import raw_holdout
 from retrain.errors import LedgerError, RetrainError
 from retrain.gates.base import Evidence, Gate
 from retrain.ledger import Judged
@@ -78,7 +79,7 @@ def _evidence(spec: Spec, scorecard: Scorecard, site: Site) -> Evidence:
     candidate = site.read(Candidate, scorecard.candidate)
 
     def inputs() -> DataFrame:
-        return load_frame(site, site.read(FeatureSet, candidate.features).raw_holdout)
+        return raw_holdout(site.read(FeatureSet, candidate.features), site)
 
     return Evidence(
         scorecard=scorecard,

@@ -1,4 +1,4 @@
-"""Collect: the rows of one window, out of the pipeline's source, as one Parquet file in the store.
+"""Collect: the rows of one window, out of the pipeline's source, as Parquet in the store, in parts.
 
 The window is half open, ``[data_end - window, data_end)``. Timestamps become UTC in microseconds, rows are put in
 the order of timestamp and key, and the snapshot is named by the hashes of what has rows in the window: the same
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from retrain.artifacts import Request, Snapshot, SourceFile, identity
 from retrain.data.event_time import Window
-from retrain.data.frames import keep_frame
 from retrain.data.intake import rows
+from retrain.data.partitions import keep_parts
 from retrain.errors import EmptyWindow
 from retrain.site import Site
 from retrain.sources.base import Place, Reading
@@ -80,7 +80,7 @@ def _make(
         start=window.start,
         end=window.end,
         newest=frame[spec.source.timestamp].iloc[-1].to_pydatetime(),
-        data=keep_frame(site, f"{spec.name}/data/snapshot/{key}/rows.parquet", frame),
+        parts=keep_parts(site, spec.name, frame, spec.source.timestamp, window.start, window.end),
         columns={str(name): str(dtype) for name, dtype in frame.dtypes.items()},
         sources=sources,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from retrain import policy
 from retrain.artifacts import Candidate, Drift, Request, Snapshot, identity
-from retrain.data.frames import load_frame
+from retrain.data.frames import as_typed, load_parts
 from retrain.errors import DataError
 from retrain.ledger import FreshEnough, Ledger
 from retrain.monitoring.drift import compare
@@ -116,5 +116,7 @@ def _columns(spec: Spec, snapshot: Snapshot) -> tuple[str, ...]:
 
 def _newest(spec: Spec, site: Site, snapshot: Snapshot, since: datetime) -> DataFrame:
     """The rows since the champion's data ended, or of the newest week if that is longer."""
-    frame = load_frame(site, snapshot.data, sorted({spec.source.timestamp, *_columns(spec, snapshot)}))
-    return frame[frame[spec.source.timestamp] >= min(since, snapshot.newest - WEEK)]
+    columns = sorted({spec.source.timestamp, *_columns(spec, snapshot)})
+    since = min(since, snapshot.newest - WEEK)
+    frame = load_parts(site, snapshot.parts, columns, time=spec.source.timestamp, since=since)
+    return as_typed(frame, snapshot.columns)

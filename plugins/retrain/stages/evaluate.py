@@ -12,7 +12,8 @@ from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Candidate, FeatureSet, ModelRef, Request, Score, Scorecard, SliceScore, identity
-from retrain.data.frames import keep_frame, load_frame
+from retrain.data.frames import keep_frame
+from retrain.data.holdout import raw_holdout
 from retrain.errors import ModelError
 from retrain.gates.slices import Slices
 from retrain.ledger.release import Served
@@ -20,7 +21,7 @@ from retrain.metrics import registry
 from retrain.metrics.base import Metric, Statistic
 from retrain.metrics.classes import spell
 from retrain.modelling.baselines import baselines
-from retrain.modelling.design_matrix import DesignMatrix, read_design_matrix
+from retrain.modelling.design_matrix import DesignMatrix, held_out_rows, training_rows
 from retrain.modelling.slicing import slices
 from retrain.site import Site
 from retrain.spec import Spec
@@ -90,9 +91,9 @@ def evaluate(spec: Spec, request: Request, candidate: Candidate, feature_set: Fe
 def _make(
     spec: Spec, candidate: Candidate, feature_set: FeatureSet, champion: Served | None, site: Site, key: str
 ) -> Scorecard:
-    train = read_design_matrix(spec, feature_set, feature_set.train, site)
-    holdout = read_design_matrix(spec, feature_set, feature_set.holdout, site)
-    raw = load_frame(site, feature_set.raw_holdout)
+    train = training_rows(spec, feature_set, site)
+    holdout = held_out_rows(spec, feature_set, site)
+    raw = raw_holdout(feature_set, site)
     drawn, blocks = _blocks(holdout.times)
     contest = Contest(
         holdout.target,

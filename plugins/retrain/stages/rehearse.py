@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import retrain
 from retrain.artifacts import Candidate, FeatureSet, Rehearsal, Request, identity
-from retrain.data.frames import load_frame, scratch
+from retrain.data.frames import scratch
+from retrain.data.holdout import raw_holdout
 from retrain.errors import ModelError
 from retrain.ledger import Rehearsed
 from retrain.site import Site
@@ -104,7 +105,7 @@ def _rehearse(spec: Spec, candidate: Candidate, site: Site, key: str) -> Rehears
 
 def _holdout(candidate: Candidate, site: Site) -> DataFrame:
     """Rows spread evenly over the held-out data, as they lay there."""
-    raw = load_frame(site, site.read(FeatureSet, candidate.features).raw_holdout)
+    raw = raw_holdout(site.read(FeatureSet, candidate.features), site)
     step = max(len(raw) // REQUESTS, 1)
     return raw.iloc[::step].head(REQUESTS).reset_index(drop=True)
 

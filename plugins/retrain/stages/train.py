@@ -17,7 +17,7 @@ from retrain.ledger import Entry, Ledger, Trained
 from retrain.model import packaging
 from retrain.model.store import fetch_model, keep_model, manifest
 from retrain.modelling import finiteness, search
-from retrain.modelling.design_matrix import DesignMatrix, read_design_matrix
+from retrain.modelling.design_matrix import DesignMatrix, training_rows
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.tracking.runs import RunRecord, Tracking
@@ -83,7 +83,7 @@ def _fit_once(spec: Spec, feature_set: FeatureSet, snapshot: Snapshot, site: Sit
 
 
 def _fit(spec: Spec, feature_set: FeatureSet, snapshot: Snapshot, site: Site) -> Fitted:
-    rows = read_design_matrix(spec, feature_set, feature_set.train, site)
+    rows = training_rows(spec, feature_set, site)
     train, tuning = _split(spec, rows, feature_set.split_at)
     tried = search.select(spec, train, tuning)
     best = tried[0].trial
@@ -154,9 +154,9 @@ def _keep(
 def _run_record(spec: Spec, fitted: Fitted, feature_set: FeatureSet, snapshot: Snapshot, key: str) -> RunRecord:
     inputs = {
         "snapshot": snapshot.key,
-        "snapshot_sha256": snapshot.data.sha256,
+        "snapshot_sha256": snapshot.sha256,
         "features": feature_set.key,
-        "features_sha256": feature_set.train.sha256,
+        "features_sha256": feature_set.sha256,
         "feature_code_sha256": feature_set.code,
         "model_digest": fitted.model.digest,
     }
@@ -180,7 +180,7 @@ def _run_record(spec: Spec, fitted: Fitted, feature_set: FeatureSet, snapshot: S
             **{f"environment.{name}": version for name, version in fitted.environment.items()},
         },
         dataset=snapshot.key,
-        data=f"{snapshot.data.path}",
+        data=snapshot.path(spec.name, snapshot.key),
     )
 
 

@@ -25,7 +25,7 @@ from retrain.artifacts import (
     digest_file,
     identity,
 )
-from retrain.data.frames import keep_frame, load_frame, scratch
+from retrain.data.frames import keep_frame, load_parts, scratch
 from retrain.errors import DataError, SpecError, ValidationFailed
 from retrain.site import Site
 from retrain.spec import Spec
@@ -117,7 +117,7 @@ def read_suite(spec: Spec) -> list[Any]:
 
 
 def _make(spec: Spec, site: Site, key: str, snapshot: Snapshot) -> Validation:
-    frame = load_frame(site, snapshot.data)
+    frame = load_parts(site, snapshot.parts)
     expectations = read_suite(spec)
     findings = _judge(expectations, frame, "window") + _row_key_unique(spec, frame)
     if spec.validate_.last is not None:

@@ -156,7 +156,7 @@ def _explained(root: Path, path: str) -> Iterator[None]:
             raise StoreFull(
                 f"No room left to write '{path}'; nothing half-written was left behind.",
                 where=root,
-                do="free space on that disk (old snapshots can go first), then run the task again.",
+                do="free space on that disk (rows of long ago can go first), then run the task again.",
             ) from error
         raise StoreError(
             f"The object store failed on '{path}': {error.strerror or error}.",

@@ -27,7 +27,7 @@ class RunRecord:
 
     :param candidate: the candidate's key.
     :param dataset: the snapshot's key: the dataset's digest.
-    :param data: where the snapshot's data lies.
+    :param data: where the snapshot lies, which names its data.
     """
 
     candidate: str

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from retrain.artifacts import FeatureSet, FileRef, Request, Snapshot, Validation
-from retrain.data.frames import load_frame
+from retrain.data.frames import load_frame, load_parts
+from retrain.data.labels import ROW, TIME
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.stages.collect import collect
@@ -132,12 +133,23 @@ class Orders:
     ) -> FeatureSet:
         """The features of a snapshot that was found valid, unless another result is given."""
         spec, snapshot = spec or self.spec(), self.collect(spec, end)
-        rows = snapshot.data.rows or 0
-        found = Validation(key="v", pipeline="orders", snapshot=snapshot.ref(), success=True, rows=rows, results=())
+        ref, rows = snapshot.ref(), snapshot.rows
+        found = Validation(key="v", pipeline="orders", snapshot=ref, success=True, rows=rows, results=())
         return features(spec, self.request(end), snapshot, validation or found, self.site)
 
     def load(self, ref: FileRef) -> pd.DataFrame:
         return load_frame(self.site, ref)
+
+    def rows(self, snapshot: Snapshot) -> pd.DataFrame:
+        return load_parts(self.site, snapshot.parts)
+
+    def train(self, made: FeatureSet) -> pd.DataFrame:
+        """The rows before the split."""
+        return load_parts(self.site, made.parts, time=TIME, until=made.split_at).drop(columns=ROW)
+
+    def holdout(self, made: FeatureSet) -> pd.DataFrame:
+        """The rows from the split on."""
+        return load_parts(self.site, made.parts, time=TIME, since=made.split_at).drop(columns=ROW)
 
 
 @pytest.fixture

@@ -39,10 +39,10 @@ def test_the_window_is_half_open(orders: Any) -> None:
     frame["at"] = pd.to_datetime([START - timedelta(microseconds=1), START, END - timedelta(microseconds=1), END])
     orders.write(frame)
     snapshot = orders.collect()
-    assert orders.load(snapshot.data)["id"].tolist() == ["0-1", "0-2"]
+    assert orders.rows(snapshot)["id"].tolist() == ["0-1", "0-2"]
     assert (snapshot.start, snapshot.end) == (START, END)
     assert snapshot.newest == END - timedelta(microseconds=1)
-    assert snapshot.data.rows == 2
+    assert snapshot.rows == 2
 
 
 def test_rows_lie_in_the_order_of_timestamp_and_key_whatever_the_order_of_files(orders: Any) -> None:
@@ -50,7 +50,7 @@ def test_rows_lie_in_the_order_of_timestamp_and_key_whatever_the_order_of_files(
     mixed = frame.sample(frac=1, random_state=1)
     orders.write(mixed.iloc[:700], "b.parquet")
     orders.write(mixed.iloc[700:], "a.parquet")
-    rows = orders.load(orders.collect().data)
+    rows = orders.rows(orders.collect())
     assert rows["id"].tolist() == frame.sort_values(["at", "id"])["id"].tolist()
 
 
@@ -87,7 +87,7 @@ def test_the_same_files_give_the_same_bytes_elsewhere_and_other_bytes_another_ke
     os.utime(file, (0, 0))
     orders.site.store.delete(first.path("orders", first.key))
     again = orders.collect()
-    assert (again.key, again.data.sha256) == (first.key, first.data.sha256)
+    assert (again.key, again.parts) == (first.key, first.parts)
     orders.write(orders.frame(seed=3))
     assert orders.collect().key != first.key
 
@@ -105,7 +105,7 @@ def test_row_groups_of_other_times_are_not_read(orders: Any, monkeypatch: pytest
 
     monkeypatch.setattr(module, "batches", counted)
     snapshot = orders.collect()
-    assert snapshot.data.rows == sum(frame["at"] >= START)
+    assert snapshot.rows == sum(frame["at"] >= START)
     assert sum(rows_read) < len(frame) / 3
 
 
@@ -128,11 +128,11 @@ def test_all_columns_are_kept_where_the_suite_counts_them_or_no_inputs_are_liste
 def test_csv_and_parquet_give_the_same_rows(orders: Any) -> None:
     frame = orders.frame()
     file = orders.write(frame)
-    rows = orders.load(orders.collect().data)
+    rows = orders.rows(orders.collect())
     file.unlink()
     orders.write(frame.iloc[:600], "a.csv")
     orders.write(frame.iloc[600:], "b.csv.gz", sep=";")
-    pd.testing.assert_frame_equal(orders.load(orders.collect().data), rows)
+    pd.testing.assert_frame_equal(orders.rows(orders.collect()), rows)
 
 
 def test_a_csv_column_is_what_its_values_in_all_files_are(orders: Any) -> None:
@@ -157,7 +157,7 @@ def test_types_without_an_equal_in_json_become_plain_ones(orders: Any) -> None:
 def test_a_column_that_came_later_is_null_before(orders: Any) -> None:
     orders.write(orders.frame(days=30), "1.parquet")
     orders.write(orders.frame(days=30, start=START + 30 * DAY, seed=1).assign(new="x"), "2.parquet")
-    rows = orders.load(orders.collect(orders.spec(source={"inputs": []})).data)
+    rows = orders.rows(orders.collect(orders.spec(source={"inputs": []})))
     assert rows["new"].isna().sum() == 600
 
 
@@ -204,7 +204,7 @@ def test_local_times_in_parquet_are_in_the_sources_zone_up_to_the_edges_of_the_w
     expected = frame["id"][(frame["at"] >= START) & (frame["at"] < END)].tolist()
     orders.write(frame.assign(at=frame["at"].dt.tz_convert("Asia/Tokyo").dt.tz_localize(None)), row_group_size=50)
     snapshot = orders.collect(orders.spec(source={"timezone": "Asia/Tokyo"}))
-    assert orders.load(snapshot.data)["id"].tolist() == expected
+    assert orders.rows(snapshot)["id"].tolist() == expected
 
 
 @given(st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), max_size=5), st.booleans())
@@ -348,7 +348,7 @@ def test_a_file_that_changes_while_it_is_read_is_lost_and_may_come_back(
     assert caught.value.retryable
     assert orders.site.ledger("orders").head == 0
     if happens == "replace":
-        assert orders.load(orders.collect().data)["id"].str.startswith("5-").all()
+        assert orders.rows(orders.collect())["id"].str.startswith("5-").all()
 
 
 def test_a_change_within_one_tick_of_the_clock_is_seen(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -413,15 +413,15 @@ def test_killed_after_the_rows_and_before_the_artifact_it_comes_to_the_same(
     left = site.store.list("orders")
     monkeypatch.undo()
     snapshot = collect(spec, request, site)
-    assert left == [snapshot.data.path]
+    assert left == sorted(part.data.path for part in snapshot.parts)
 
 
 def test_a_snapshot_that_was_changed_in_the_store_is_refused(orders: Any) -> None:
     orders.write(orders.frame())
     snapshot = orders.collect()
-    orders.site.store.put(snapshot.data.path, b"PAR1 something else")
+    orders.site.store.put(snapshot.parts[2].data.path, b"PAR1 something else")
     with pytest.raises(DataError, match="its hash differs"):
-        orders.load(snapshot.data)
+        orders.rows(snapshot)
 
 
 # -- what the spec says of the source ----------------------------------------------------------------------------

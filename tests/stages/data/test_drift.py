@@ -178,7 +178,7 @@ def test_a_champion_whose_snapshot_is_gone(orders: Any) -> None:
     orders.write(orders.frame(per_day=100))
     snapshot = orders.collect()
     a_champion(orders, snapshot)
-    orders.site.store.delete(snapshot.data.path)
+    orders.site.store.delete(snapshot.parts[0].data.path)
     with pytest.raises(ObjectMissing):
         drift(orders.spec(), orders.request(), snapshot, orders.site)
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from retrain.data.holdout import raw_holdout
 from retrain.errors import DataError, FeatureError, SpecError, ValidationFailed
 from retrain.stages import features as module
 
@@ -25,12 +26,12 @@ def test_rows_with_a_label_are_split_by_time(orders: Any) -> None:
     frame = orders.frame()
     orders.write(frame)
     made = orders.features()
-    train, holdout, raw = (orders.load(ref) for ref in (made.train, made.holdout, made.raw_holdout))
+    train, holdout, raw = orders.train(made), orders.holdout(made), raw_holdout(made, orders.site)
     labelled = frame[frame["delay"].notna()]
     newest = labelled["at"].max()
     assert made.split_at == newest - 14 * DAY
     assert train["__time__"].max() < made.split_at <= holdout["__time__"].min()
-    assert (len(train), len(holdout)) == (made.train.rows, made.holdout.rows)
+    assert (len(train), len(holdout)) == (made.train_rows, made.holdout_rows)
     assert len(train) + len(holdout) == len(labelled)
     assert made.features == ("price", "rain", "kind", "hour")
     assert list(train.columns) == [*made.features, "__label__", "__time__", "__entity__"]
@@ -57,11 +58,12 @@ def test_it_is_done_once_and_anew_for_other_code(orders: Any) -> None:
 def test_chunks_make_no_difference(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     orders.write(orders.frame())
     whole = orders.features()
-    rows = orders.load(whole.train)
-    orders.site.store.delete(whole.path("orders", whole.key))
+    rows = orders.train(whole)
+    for path in (whole.path("orders", whole.key), *orders.site.store.list("orders/data/features")):
+        orders.site.store.delete(path)
     monkeypatch.setattr(module, "CHUNK", 97)
     pieces = orders.features()
-    pd.testing.assert_frame_equal(orders.load(pieces.train), rows)
+    pd.testing.assert_frame_equal(orders.train(pieces), rows)
     assert pieces.parity_rows == whole.parity_rows
 
 
@@ -81,7 +83,7 @@ def test_what_the_function_does_to_its_rows_stays_there(orders: Any) -> None:
     orders.write(orders.frame())
     orders.write_features(a_function("frame['price'] = frame['price'] * 2", "return frame[['price']]"))
     made = orders.features()
-    assert (orders.load(made.raw_holdout)["price"] * 2 == orders.load(made.holdout)["price"]).all()
+    assert (raw_holdout(made, orders.site)["price"] * 2 == orders.holdout(made)["price"]).all()
 
 
 def test_infinity_is_kept_for_the_gate_to_judge(orders: Any) -> None:
@@ -89,7 +91,7 @@ def test_infinity_is_kept_for_the_gate_to_judge(orders: Any) -> None:
     frame.loc[1, "price"] = 0.0
     orders.write(frame)
     orders.write_features(a_function("return pd.DataFrame({'inverse': 1 / frame['price']})"))
-    assert np.isinf(orders.load(orders.features().train)["inverse"]).sum() == 1
+    assert np.isinf(orders.train(orders.features())["inverse"]).sum() == 1
 
 
 def test_nothing_is_written_beside_the_feature_file(orders: Any) -> None:
@@ -112,7 +114,7 @@ def test_invalid_data_makes_no_features(orders: Any) -> None:
 def test_rows_newer_than_the_label_delay_are_not_used(orders: Any) -> None:
     orders.write(orders.frame())
     made = orders.features(orders.spec(source={"label_delay": "10d"}))
-    newest = orders.load(made.holdout)["__time__"].max()
+    newest = orders.holdout(made)["__time__"].max()
     end = datetime.fromisoformat("2013-03-02T00:00:00+00:00")
     assert end - 11 * DAY < newest < end - 10 * DAY
 
@@ -161,7 +163,7 @@ def test_labels_have_the_type_that_fits(
     frame = orders.frame()
     orders.write(frame.assign(delay=[label[row % len(label)] for row in range(len(frame))]))
     made = orders.features(orders.spec(source=NO_LABEL_EXPRESSION, task=task))
-    train = orders.load(made.train)["__label__"]
+    train = orders.train(made)["__label__"]
     assert (str(train.dtype), made.classes) == (dtype, classes)
     assert train.notna().all()
 
@@ -202,7 +204,7 @@ def test_a_row_lacks_a_label_where_any_column_of_the_expression_is_null(orders: 
     spec = orders.spec(source={"label_expression": "delay >= 0 or rain > 1", "inputs": ["price"]})
     orders.write_features(a_function("return frame[['price']]"))
     made = orders.features(spec)
-    assert made.train.rows + made.holdout.rows == (frame["delay"].notna() & frame["rain"].notna()).sum()
+    assert made.train_rows + made.holdout_rows == (frame["delay"].notna() & frame["rain"].notna()).sum()
 
 
 # -- the function ------------------------------------------------------------------------------------------------
@@ -326,4 +328,4 @@ def test_missing_values_come_through_json_as_they_are(orders: Any) -> None:
     lines = ["return pd.DataFrame({'gap': frame['kind'].isna() * 1.0, 'seats': frame['seats'], 'rain': frame['rain']})"]
     orders.write_features(a_function(*lines))
     made = orders.features(orders.spec(source={"inputs": ["kind", "seats", "rain"]}))
-    assert 0 < orders.load(made.train)["gap"].mean() < 1
+    assert 0 < orders.train(made)["gap"].mean() < 1

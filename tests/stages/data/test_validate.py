@@ -277,6 +277,6 @@ def test_a_missing_suite(orders: Any) -> None:
 
 def test_a_snapshot_that_is_gone_from_the_store(orders: Any) -> None:
     orders.write(orders.frame())
-    orders.site.store.delete(orders.collect().data.path)
+    orders.site.store.delete(orders.collect().parts[0].data.path)
     with pytest.raises(ObjectMissing):
         orders.validate()

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from retrain.artifacts import Candidate, FeatureSet, Request, Scorecard, Snapshot, Validation, Verdict, identity
-from retrain.data.frames import keep_frame
+from retrain.data.partitions import keep_parts
 from retrain.ledger import release
 from retrain.ledger.release import Served
 from retrain.settings import Settings
@@ -103,7 +103,7 @@ class Workshop:
             start=end - timedelta(days=90),
             end=end,
             newest=frame["at"].max().to_pydatetime(),
-            data=keep_frame(self.site, f"{name}/data/snapshot/{key}/rows.parquet", frame),
+            parts=keep_parts(self.site, name, frame, "at", end - timedelta(days=90), end),
             columns={str(column): str(dtype) for column, dtype in frame.dtypes.items()},
             sources=(),
         )

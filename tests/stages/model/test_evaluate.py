@@ -151,8 +151,8 @@ def test_an_infinite_feature_is_named(workshop: Any, make_rows: Any) -> None:
     workshop.write(train={"candidates": [{"estimator": "sklearn.dummy.DummyClassifier"}]})
     candidate, made = workshop.train(frame)
     found = stage._unstable(
-        stage.read_design_matrix(workshop.spec, made, made.train, workshop.site),
-        stage.read_design_matrix(workshop.spec, made, made.holdout, workshop.site),
+        stage.training_rows(workshop.spec, made, workshop.site),
+        stage.held_out_rows(workshop.spec, made, workshop.site),
         stage.Contest(np.zeros(1), np.array([0.5]), None, np.zeros(1)),
     )
     assert found == ("feature leak",)

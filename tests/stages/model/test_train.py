@@ -50,7 +50,7 @@ def test_a_candidate_is_numbered_logged_and_kept(
     assert candidate.version == 1
     assert candidate.tried == 3
     assert candidate.finite
-    assert candidate.train_rows == made.train.rows
+    assert candidate.train_rows == made.train_rows
     assert candidate.environment["scikit-learn"]
 
     entry, _ = next(workshop.site.ledger(workshop.spec.name).of(Trained))
@@ -64,7 +64,7 @@ def test_a_candidate_is_numbered_logged_and_kept(
     assert run.info.status == "FINISHED"
     assert run.data.tags["retrain.candidate"] == candidate.key
     assert run.data.tags["retrain.version"] == "1"
-    assert run.data.params["features_sha256"] == made.train.sha256
+    assert run.data.params["features_sha256"] == made.sha256
     assert run.inputs.dataset_inputs[0].dataset.digest == candidate.snapshot.key
 
     client = mlflow.MlflowClient(workshop.site.settings.mlflow_tracking_uri)
@@ -216,7 +216,7 @@ def test_settings_are_chosen_before_the_holdout_and_refitted_on_all_of_it(
     *tried, final = seen
     assert all(newest < made.split_at - timedelta(days=5) for _, newest in tried)
     assert final[1] < made.split_at
-    assert final[0] == made.train.rows > tried[0][0]
+    assert final[0] == made.train_rows > tried[0][0]
 
 
 def test_a_regression_and_a_multiclass_task(workshop: Any, make_rows: Any) -> None:
