@@ -54,8 +54,8 @@ OURS = (
     "retrain.model.store",
 )
 PACKAGES = (
-    *("retrain.airflow.operators", "retrain.alerts", "retrain.gates", "retrain.rollout", "retrain.stages"),
-    *("retrain.stats", "retrain.store"),
+    *("retrain.airflow.operators", "retrain.alerts", "retrain.gates", "retrain.monitoring", "retrain.rollout"),
+    *("retrain.sources", "retrain.stages", "retrain.stats", "retrain.store", "retrain.targets"),
 )
 CHATTY = ("alembic", "great_expectations", "mlflow")
 
