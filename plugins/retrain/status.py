@@ -16,6 +16,7 @@ from retrain.ledger import Answered, Entry, Judged, Ledger, Release, Served, Sta
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.spec.durations import about, spell
+from retrain.story import STORY
 
 RUNS = 5
 """So many of the last retrainings are told."""
@@ -124,7 +125,7 @@ class PipelineStatus(Value):
 
     :param state: what is done with requests now; a pipeline whose release is over rests in ``serving``.
     :param ages: how old the champion's data is, against its limit.
-    :param stages: when each stage last came to something.
+    :param stages: when each stage last came to something, in the order of the story.
     :param spec_problem: why ``pipeline.yaml`` cannot be read, if so.
     :param entries: how many entries its ledger has.
     """
@@ -264,7 +265,7 @@ def _stages(ledger: Ledger) -> dict[str, datetime]:
     newest: dict[str, datetime] = {}
     for entry, done in ledger.of(StageDone):
         newest.setdefault(done.stage, entry.at)
-    return newest
+    return {stage.name: newest[stage.name] for stage in STORY if stage.name in newest}
 
 
 def _runs(ledger: Ledger, site: Site) -> Iterator[Run]:

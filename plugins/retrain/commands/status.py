@@ -12,6 +12,7 @@ from retrain.commands._output import Json, console, say, show_json
 from retrain.commands._place import open_ledger, open_site, pipelines
 
 if TYPE_CHECKING:
+    from retrain.artifacts import Age
     from retrain.status import PipelineStatus, Serving, UnderWay
 
 COLOURS = {"good": "green", "attention": "yellow", "bad": "red"}
@@ -54,8 +55,10 @@ def _show(found: PipelineStatus) -> None:
 
 
 def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
-    yield "champion", _serving(found.champion)
-    yield "challenger", _serving(found.challenger)
+    yield "champion", _serving(found.champion, "serves")
+    yield "challenger", _serving(found.challenger, "tried")
+    for age in found.ages:
+        yield f"age of {age.subject}", _age(age)
     if found.under_way is not None:
         yield "canary", _under_way(found.under_way)
     for one in found.waiting:
@@ -75,12 +78,19 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
     yield "next run", f"{upcoming:%Y-%m-%d %H:%M} UTC ({found.schedule})" if upcoming else "by hand only"
 
 
-def _serving(version: Serving | None) -> str:
+def _age(age: Age) -> str:
+    from retrain.spec.durations import about
+
+    limit = f", at most {about(age.limit)}" if age.limit is not None else ""
+    return f"{about(age.age)} since its data ended{limit}"
+
+
+def _serving(version: Serving | None, does: str) -> str:
     if version is None:
         return "none"
     return (
         f"version {version.version}, data until {version.data_end:%d %b %Y %H:%M}, trained {_ago(version.trained_at)}, "
-        f"asked since {version.since:%d %b %Y %H:%M}"
+        f"{does} since {version.since:%d %b %Y %H:%M}"
     )
 
 
