@@ -8,11 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from retrain.airflow.ui.page import facts, heading, page, paragraph, source, spoken, table
-from retrain.artifacts import Artifact, FileRef, Ref
+from retrain.artifacts import Age, Artifact, FileRef, Ref
 from retrain.ledger import Entry
+from retrain.spec.durations import about
 from retrain.status import PipelineStatus
 
 SHOWN_ENTRIES = 300
+TOLD_OF_VERSIONS = ("version", "standing", "data_end", "trained_at", "reason")
 HIDDEN = frozenset({"markdown", "key", "pipeline", "headline"})
 REF = set(Ref.model_fields)
 FILE = set(FileRef.model_fields)
@@ -78,14 +80,24 @@ def status_page(status: PipelineStatus, nav: str) -> str:
     """How a pipeline stands: who serves since when, is it well, what waits for whom, what comes next."""
     title = f"Status of {status.pipeline}"
     values = status.model_dump(mode="json")
+    told = {
+        **values,
+        "versions": [{name: version[name] for name in TOLD_OF_VERSIONS} for version in reversed(values["versions"])],
+        "ages": [_told_age(age) for age in status.ages],
+    }
     return page(
         title,
         nav,
         heading(title, 1),
         paragraph("; ".join((status.health.level, *status.health.reasons)), "summary"),
-        *sections(values),
+        *sections({name: value for name, value in told.items() if value}),
         source(json.dumps(values, indent=1, ensure_ascii=False)),
     )
+
+
+def _told_age(age: Age) -> dict[str, Any]:
+    limit = about(age.limit) if age.limit is not None else None
+    return {"of": age.subject, "age": about(age.age), "at most": limit, "stale": age.stale}
 
 
 def sections(values: Mapping[str, Any]) -> list[str]:
