@@ -13,6 +13,7 @@ import pytest
 
 from retrain.artifacts import Request
 from retrain.demo.airflow import ENDED, looks
+from retrain.ledger import StageDone
 from retrain.retraining import retrain
 from retrain.settings import Settings
 from retrain.site import Site
@@ -87,8 +88,8 @@ def undisturbed(place: Any, home: Path, run_id: str, **form: Any) -> tuple[dict[
 def outcome(site: Site, run_id: str) -> tuple[dict[str, str], list[str]]:
     """Stage → artifact key, and the kinds of the run's ledger entries in their order."""
     entries = site.ledger("visits").run_entries(run_id)
-    keys = {e.body.stage: e.body.artifact.key for e in entries if e.kind == "stage"}
-    return keys, [entry.body.get("stage", entry.kind) for entry in entries]
+    done = [entry.body for entry in entries if isinstance(entry.body, StageDone)]
+    return {body.stage: body.artifact.key for body in done}, [getattr(e.body, "stage", e.kind) for e in entries]
 
 
 def test_killed_tasks_come_to_the_same_artifacts_one_release_and_no_entry_twice(
