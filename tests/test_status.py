@@ -126,7 +126,7 @@ def test_an_old_champion_and_a_broken_spec_are_named_the_worse_one_first(site: S
     promote(ledger, 3)
     old = look(site)
     assert (old.health.level, old.ages[0].stale) == ("attention", True)
-    assert "at most 30d is allowed" in old.health.reasons[0]
+    assert "`staleness.model` is 30d" in old.health.reasons[0]
     write(site, "task: [")
     broken = look(site)
     assert broken.health.level == "bad"
@@ -140,7 +140,7 @@ def test_what_waits_for_a_human_is_told_with_for_whom(site: Site, ledger: Ledger
     (waiting,) = look(site).waiting
     assert "bless or veto version 2" in waiting.what
     write(site, YAML + "bless: {approval: {required: true, by: [carol]}}\n")
-    ledger.append(body_of("verdict", version=2, outcome="blessed"), actor="airflow:schedule")
+    ledger.append(body_of("verdict", version=2, outcome="blessed"), actor="airflow:schedule", run="run-2")
     (waiting,) = look(site).waiting
     assert (waiting.who, waiting.what) == ("carol", "approve or reject version 2")
     ledger.append(body_of("approval", version=2, approved=True, reason="approved by carol"), actor="airflow:carol")
@@ -150,7 +150,31 @@ def test_what_waits_for_a_human_is_told_with_for_whom(site: Site, ledger: Ledger
     ledger.append(machine.pause(shadow, reason="patience is over"), actor="canary")
     paused = look(site)
     assert (paused.state, paused.health.level) == ("paused", "attention")
-    assert "resume or abort the release of version 2" in paused.waiting[0].what
+    assert "end the paused release of version 2 by `retrain rollback`" in paused.waiting[0].what
+
+
+@pytest.mark.parametrize(("outcome", "asked"), [("awaiting approval", 1), ("rehearsal failed", 0)])
+def test_nobody_waits_for_an_answer_to_a_run_that_came_to_something_else(
+    site: Site, ledger: Ledger, outcome: str, asked: int
+) -> None:
+    promote(ledger, 1)
+    write(site, YAML + "bless: {approval: {required: true}}\n")
+    assert [waiting.what for waiting in look(site).waiting] == ["approve or reject version 2"]
+    report(site, outcome, "run-2")
+    assert len(look(site).waiting) == asked
+
+
+def test_a_version_that_serves_waits_for_nobody(site: Site, ledger: Ledger) -> None:
+    promote(ledger, 2)
+    write(site, YAML + "bless: {approval: {required: true}}\n")
+    assert look(site).waiting == ()
+
+
+def test_a_machine_without_the_pipelines_folder_has_nothing_to_complain_of(site: Site, ledger: Ledger) -> None:
+    promote(ledger, 2)
+    (site.settings.pipelines / "visits" / "pipeline.yaml").unlink()
+    found = look(site)
+    assert (found.health.level, found.spec_problem) == ("good", None)
 
 
 def test_it_is_the_same_as_json(site: Site, ledger: Ledger) -> None:

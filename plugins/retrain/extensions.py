@@ -66,6 +66,15 @@ def names(folder: str, registry: Mapping[str, Any] | None = None) -> tuple[str, 
     return (*known, *sorted({point.name for point in metadata.entry_points(group=folder)} - set(known)))
 
 
+def home(folder: str, name: str, registry: Mapping[str, Any] | None = None) -> str | None:
+    """The module that a name which is not ours is looked for in; None of ours, and of one nobody brings."""
+    if ":" in name or "." in name:
+        return name.partition(":")[0] if ":" in name else name.rpartition(".")[0]
+    if name in (registry if registry is not None else ours(folder)):
+        return None
+    return next((point.module for point in metadata.entry_points(group=folder, name=name)), None)
+
+
 @cache
 def ours(folder: str) -> tuple[str, ...]:
     """The names of the kinds in a folder that are ours, without importing them."""

@@ -131,8 +131,12 @@ class _Run:
         self.left_out |= story.ruled_out(stage.name, progress.state)
 
     def report(self) -> Report:
-        """Write the report."""
+        """Write the report, once the target knows of everything that was decided."""
+        from retrain.rollout import routing
         from retrain.stages.report import report
+
+        if story.RELEASED in self.made:
+            routing.apply(self.spec, self.site)
 
         states = {**dict.fromkeys(story.STAGES, "skipped"), **self.states}
         made = report(self.spec, self.request, self.site, states)

@@ -14,7 +14,7 @@ from retrain.artifacts import Age, Moment, Outcome, Report, Value, now
 from retrain.errors import SpecError
 from retrain.ledger import Answered, Entry, Judged, Ledger, Release, Served, StageDone, Version
 from retrain.site import Site
-from retrain.spec import Spec
+from retrain.spec import FILE, Spec
 from retrain.spec.durations import about, spell
 from retrain.story import STORY
 
@@ -126,7 +126,8 @@ class PipelineStatus(Value):
     :param state: what is done with requests now; a pipeline whose release is over rests in ``serving``.
     :param ages: how old the champion's data is, against its limit.
     :param stages: when each stage last came to something, in the order of the story.
-    :param spec_problem: why ``pipeline.yaml`` cannot be read, if so.
+    :param spec_problem: why ``pipeline.yaml`` cannot be read, if so; where it is not on this machine at all, nothing
+        is wrong with it.
     :param entries: how many entries its ledger has.
     """
 
@@ -156,7 +157,7 @@ def status(pipeline: str, site: Site) -> PipelineStatus:
     """
     ledger, (spec, problem) = site.ledger(pipeline), _spec(pipeline, site)
     release, versions = ledger.release(), {version.version: version for version in ledger.versions()}
-    runs, waiting = tuple(_runs(ledger, site)), tuple(_waiting(ledger, spec))
+    runs, waiting = tuple(_runs(ledger, site)), tuple(_waiting(ledger, spec, site))
     ages = _ages(ledger, spec)
     return PipelineStatus(
         pipeline=pipeline,
@@ -180,9 +181,12 @@ def status(pipeline: str, site: Site) -> PipelineStatus:
 
 
 def _spec(pipeline: str, site: Site) -> tuple[Spec | None, str | None]:
-    """What ``pipeline.yaml`` says, or why it cannot be read."""
+    """What ``pipeline.yaml`` says, or why it cannot be read. An API server, say, need not have it."""
+    folder = site.settings.pipelines / pipeline
+    if not (folder / FILE).exists():
+        return None, None
     try:
-        return Spec.load(site.settings.pipelines / pipeline), None
+        return Spec.load(folder), None
     except SpecError as error:
         return None, str(error)
 
@@ -293,11 +297,11 @@ def _outcome(entries: list[Entry], site: Site) -> str | None:
 # -- what comes next ---------------------------------------------------------------------------------------------
 
 
-def _waiting(ledger: Ledger, spec: Spec | None) -> Iterator[Waiting]:
+def _waiting(ledger: Ledger, spec: Spec | None, site: Site) -> Iterator[Waiting]:
     release = ledger.release()
     if release.state == "paused" and release.challenger is not None:
         entry, _ = next(ledger.of(Release))
-        what = f"resume or abort the release of version {release.challenger.version}: {release.reason}"
+        what = f"end the paused release of version {release.challenger.version} by `retrain rollback`: {release.reason}"
         yield Waiting(who="an operator", what=what, since=entry.at)
     found = next(ledger.of(Judged), None)
     if found is None:
@@ -306,11 +310,20 @@ def _waiting(ledger: Ledger, spec: Spec | None) -> Iterator[Waiting]:
     if judged.outcome == "undecided":
         what = f"bless or veto version {judged.version}, which the gates left undecided"
         yield Waiting(who="an operator", what=what, since=entry.at)
-    elif judged.outcome == "blessed" and spec is not None and spec.bless.approval.required:
-        answered = any(body.version == judged.version for _, body in ledger.of(Answered))
-        if not answered:
-            who = ", ".join(spec.bless.approval.by) or "anyone allowed to run the Dag"
-            yield Waiting(who=who, what=f"approve or reject version {judged.version}", since=entry.at)
+    elif judged.outcome == "blessed" and spec is not None and _asked(spec, ledger, entry, judged.version, site):
+        who = ", ".join(spec.bless.approval.by) or "anyone allowed to run the Dag"
+        yield Waiting(who=who, what=f"approve or reject version {judged.version}", since=entry.at)
+
+
+def _asked(spec: Spec, ledger: Ledger, verdict: Entry, version: int, site: Site) -> bool:
+    """Is somebody asked, has not answered, and the run has come to nothing else?"""
+    if not spec.bless.approval.required or verdict.run is None:
+        return False
+    answered = any(entry.number > verdict.number and body.version == version for entry, body in ledger.of(Answered))
+    release = ledger.release()
+    if answered or release.serves(version) or release.tries(version):
+        return False
+    return _outcome(ledger.run_entries(verdict.run), site) in {None, "awaiting approval"}
 
 
 def _next_run(schedule: str | None) -> datetime | None:
@@ -329,6 +342,7 @@ def _next_run(schedule: str | None) -> datetime | None:
 
 
 def _ages(ledger: Ledger, spec: Spec | None) -> tuple[Age, ...]:
+    """By the clock on the wall. A run that asks whether it may end early measures from the end of its own data."""
     champion = ledger.champion()
     if champion is None:
         return ()
@@ -363,4 +377,4 @@ def _health(
 
 def _too_old(age: Age) -> str:
     limit = spell(timedelta(seconds=age.limit or 0.0))
-    return f"the champion's data ended {about(age.age)} ago, at most {limit} is allowed"
+    return f"the champion's data ended {about(age.age)} ago, and `staleness.model` is {limit}"

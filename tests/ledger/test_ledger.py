@@ -200,6 +200,25 @@ def test_a_broken_chain_is_refused_by_number(number: int, fault: tuple[Callable[
         assert ledger.entries()[-1].number == 6  # who knows it already goes on knowing it
 
 
+def _add_field(store: LocalStore, number: int) -> None:
+    path = f"flights/ledger/{number:08d}.json"
+    entry = json.loads(store.get(path))
+    store.put(path, canonical(entry | {"body": entry["body"] | {"added_later": 1}}))
+
+
+def test_a_field_of_a_newer_writer_does_not_deafen_older_readers(store: LocalStore, ledger: Ledger) -> None:
+    ledger.append(FRESH, actor="test")
+    _add_field(store, 1)
+    assert [entry.body for entry in Ledger(store, "flights").entries()] == [FRESH]
+
+
+def test_a_release_that_is_not_understood_whole_is_refused(store: LocalStore, ledger: Ledger) -> None:
+    ledger.append(Release(state="promoted", champion=served(1)), actor="test")
+    _add_field(store, 1)
+    with pytest.raises(LedgerBroken, match="entry 1"):
+        Ledger(store, "flights").entries()
+
+
 def test_an_entry_of_another_pipeline_is_refused(store: LocalStore, ledger: Ledger) -> None:
     Ledger(store, "other").append(FRESH, actor="test")
     store.put(ledger.path(1), store.get("other/ledger/00000001.json"))

@@ -23,6 +23,7 @@ from retrain.data.frames import load_parts
 from retrain.errors import DataError, EmptyWindow, SourceError, TrainingError
 from retrain.site import Site
 from retrain.spec import Spec
+from retrain.spec.source import Source
 from retrain.stages.collect import collect
 
 START, END = datetime(2013, 1, 1, tzinfo=UTC), datetime(2013, 3, 2, tzinfo=UTC)
@@ -244,3 +245,14 @@ def test_a_retraining_ends_its_data_after_its_newest_row_and_comes_to_features(
     assert all(f"✓ {stage}" in out for stage in ("collect", "validate", "drift", "features")), out
     kinds = [entry.kind for entry in Site(shop.site.settings).ledger("orders").entries()]
     assert kinds[:4] == ["stage"] * 4
+
+
+def test_a_source_that_decides_itself_whom_a_row_is_about_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import toy_sql
+
+    class Presuming(toy_sql.Sqlite):
+        entity: str = "customer"
+
+    monkeypatch.setattr(toy_sql, "Presuming", Presuming, raising=False)
+    with pytest.raises(ValueError, match=r"leaves `entity` to pipeline\.yaml"):
+        Source.model_validate({"kind": "toy_sql:Presuming", "timestamp": "at", "label": "late"})

@@ -112,3 +112,9 @@ def test_every_key_is_found_on_the_line_it_stands_on(tree: dict[str, object]) ->
 
 def _spelled(key: str | int) -> str:
     return yaml.safe_dump({key: 0}, default_flow_style=False).split(":")[0]
+
+
+def test_on_is_a_key_and_other_keys_stay_what_yaml_says(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text("on: [failure]\nclass_weight: {true: 5, false: 1}\n")
+    assert YamlFile.read(file).content == {"on": ["failure"], "class_weight": {True: 5, False: 1}}

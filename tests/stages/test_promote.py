@@ -13,6 +13,7 @@ from retrain.ledger import Excluded
 from retrain.ledger import release as machine
 from retrain.stages.promote import promote
 from retrain.stages.roll_back import roll_back
+from retrain.tracking import aliases
 
 
 def passed(world: Any, version: int = 2, run: str = "run-2") -> Any:
@@ -119,3 +120,20 @@ def test_a_skipped_canary_drops_whoever_is_being_tried(world: Any) -> None:
     doit(world, world.candidate(3), "run-3", skip_canary=True, reason="hurry")
     assert world.states() == ["promoted", "shadowing", "rolled_back", "promoted"]
     assert world.releases()[2].reason == "superseded by version 3"
+
+
+@pytest.mark.parametrize("stage", ["promote", "roll_back"])
+def test_aliases_that_were_missed_are_set_when_it_is_tried_again(
+    world: Any, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    candidate = passed(world)
+    again = {"promote": lambda: doit(world, candidate), "roll_back": lambda: back(world, candidate)}[stage]
+    again()
+    seen: list[str] = []
+    monkeypatch.setattr(aliases, "mirror", lambda ledger, settings: seen.append(ledger.release().state))
+    again()
+    assert seen == [world.states()[-1]]
+
+
+def back(world: Any, candidate: Any) -> Any:
+    return roll_back(world.spec, world.request(), candidate, world.site, "bad")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import SecretStr
 
 from release_world import canary, make_world, no_mlflow, shadow
 from retrain.artifacts import Candidate
@@ -193,3 +194,37 @@ def test_a_wrong_target_is_named_by_file_line_and_key(tmp_path: Path, line: str,
         load(tmp_path, line)
     assert (found.value.line, found.value.key) == (5, key)
     assert said in str(found.value)
+
+
+def test_before_the_first_release_there_is_nothing_to_be_told(world: Any) -> None:
+    Fleet.told.clear()
+    routing.apply(world.spec.model_copy(update={"name": "never-released"}), world.site)
+    assert Fleet.told == []
+
+
+def test_whatever_a_target_raises_is_an_error_that_says_what_stands_and_may_be_tried_again(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ConnectionError("refused")
+
+    monkeypatch.setattr(Fleet, "apply", fail)
+    with pytest.raises(GatewayError, match=r"ConnectionError: refused.*retrain reconcile") as caught:
+        shadow.begin(world.spec, world.request(), world.candidate(2), world.site)
+    assert caught.value.retryable
+    assert world.states() == ["promoted", "shadowing"]
+
+
+class Secretive(Fleet):
+    """Its settings would not survive the way to another machine."""
+
+    token: SecretStr
+
+
+def test_settings_that_do_not_survive_json_are_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "flights"
+    folder.mkdir()
+    target = f'canary: {{target: {{kind: "{__name__}:Secretive", token: hunter2}}}}\n'
+    (folder / "pipeline.yaml").write_text(SPEC + target)
+    with pytest.raises(SpecError, match=r"canary\.target"):
+        Spec.load(folder)

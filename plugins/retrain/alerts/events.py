@@ -134,7 +134,9 @@ class RunFailed(Event):
     """Something broke."""
 
     outcome = "failed"
-    advice = "read the log of the stage that failed, mend it, and run it again; the champion still serves."
+    advice = (
+        "read the log of the stage that failed, mend it, and run it again; `retrain status {pipeline}` says who serves."
+    )
 
 
 class Unfinished(Event):

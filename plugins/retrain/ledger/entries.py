@@ -196,11 +196,18 @@ class Entry(Value):
     @model_validator(mode="before")
     @classmethod
     def _typed(cls, data: Any) -> Any:
-        """Give the body the class of its kind."""
+        """Give the body the class of its kind.
+
+        A field that a newer writer added to a body must not deafen those who read on for releases. What a release
+        says, though, is understood whole or not at all: it decides who is asked.
+        """
         if not isinstance(data, dict) or isinstance(data.get("body"), Body):
             return data
         body = BODIES.get(str(data.get("kind")))
-        return {**data, "body": body.model_validate(data.get("body"))} if body is not None else data
+        if body is None:
+            return data
+        unknown: Literal["forbid", "ignore"] = "forbid" if body is Release else "ignore"
+        return {**data, "body": body.model_validate(data.get("body"), extra=unknown)}
 
     @property
     def summary(self) -> str:

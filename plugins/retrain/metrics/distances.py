@@ -32,6 +32,11 @@ class Distance:
     numeric_only: bool = False
 
 
+def home(name: str) -> str | None:
+    """The module of a distance that is not ours; None of ours."""
+    return extensions.home(GROUP, name, DISTANCES)
+
+
 def find(name: str) -> Distance:
     """The distance that a name means: one of ours, an import path, or an entry point of :data:`GROUP`.
 

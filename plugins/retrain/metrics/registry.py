@@ -35,6 +35,11 @@ def find(name: str) -> Metric:
     return metric
 
 
+def home(name: str) -> str | None:
+    """The module of a metric that is not ours; None of ours."""
+    return extensions.home("retrain.metrics", name, METRICS)
+
+
 def for_task(task: Task) -> tuple[Metric, ...]:
     """Our metrics of a task, the one that decides by default first."""
     return tuple(metric for metric in METRICS.values() if task in metric.tasks)

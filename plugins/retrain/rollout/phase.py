@@ -131,8 +131,11 @@ class Phase(ABC):
     def _settle(self, decide: Callable[[int], Progress]) -> Progress:
         """Decide; and see that the target agrees, also with what an earlier driver decided and died of."""
         agreed, self._target_agrees = self._target_agrees, False
-        settled = routing.settle(self.spec, self.site, decide)
-        if not agreed:
+        before = self.ledger.release_number()
+        settled = self.ledger.settle(decide)
+        if self.ledger.release_number() != before:
+            routing.follow(self.spec, self.site)
+        elif not agreed:
             routing.apply(self.spec, self.site)
         self._target_agrees = True
         return settled

@@ -7,11 +7,8 @@ it. Whatever was missed (killed in between, a target that was away) the next cal
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
-
 from retrain.artifacts import Request
-from retrain.errors import RetrainError, SpecError
+from retrain.errors import GatewayError, RetrainError, SpecError
 from retrain.ledger import Ledger
 from retrain.ledger import release as machine
 from retrain.site import Site
@@ -19,30 +16,36 @@ from retrain.spec import Spec
 from retrain.targets.base import target_of
 from retrain.tracking import aliases
 
-T = TypeVar("T")
-
-
-def settle(spec: Spec, site: Site, decide: Callable[[int], T]) -> T:
-    """Decide on the ledger as it stands, write, and let target and aliases follow what was written.
-
-    :param decide: is given the ledger's head, and writes nothing but the entries after it.
-    :raises RetrainError: the target cannot be reached; what was decided stands, and the next try applies it.
-    """
-    ledger = site.ledger(spec.name)
-    before = ledger.release_number()
-    settled = ledger.settle(decide)
-    if ledger.release_number() != before:
-        apply(spec, site)
-        aliases.mirror(ledger, site.settings)
-    return settled
-
 
 def apply(spec: Spec, site: Site) -> None:
     """Bring the target to agree with the ledger; nothing happens where it does.
 
+    Before the first release there is nothing to agree with.
+
     :raises RetrainError: it cannot be reached, or refuses.
     """
-    target_of(spec).apply(site.ledger(spec.name).release(), spec, site)
+    ledger, target = site.ledger(spec.name), target_of(spec)
+    if ledger.release_number() == 0:
+        return
+    try:
+        target.apply(ledger.release(), spec, site)
+    except RetrainError:
+        raise
+    except Exception as error:  # whatever somebody's target raises
+        raise GatewayError(
+            f"The target '{target.kind}' of pipeline '{spec.name}' does not follow the ledger: "
+            f"{type(error).__name__}: {error}.",
+            do=f"what was decided stands; when the target answers, bring it to agree: `retrain reconcile {spec.name}`.",
+        ) from error
+
+
+def follow(spec: Spec, site: Site) -> None:
+    """Bring target and aliases to agree with the ledger, whatever an earlier attempt missed.
+
+    :raises RetrainError: the target cannot be reached, or refuses.
+    """
+    apply(spec, site)
+    aliases.mirror(site.ledger(spec.name), site.settings)
 
 
 def reconcile(pipeline: str, site: Site) -> tuple[str, ...]:

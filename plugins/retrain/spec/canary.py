@@ -74,6 +74,11 @@ class Canary(Section):
             raise ValueError("the name of a target, or {kind: …} with its settings")
         kind = extensions.find("retrain.targets", value["kind"], "Target")
         found: Section = kind.model_validate(value)
+        if kind.model_validate(found.model_dump(mode="json")) != found:
+            raise ValueError(
+                "settings that stay what they are in JSON: a release is watched from another machine (of a secret, "
+                "give the name of an environment variable)"
+            )
         return found
 
     @field_validator("steps")

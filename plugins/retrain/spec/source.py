@@ -224,6 +224,8 @@ def _kind(name: object) -> type[Source]:
     kind: type[Source] = extensions.find(FOLDER, name, Source)
     if inspect.isabstract(kind):
         raise ValueError(f"a whole source: its class lacks {', '.join(sorted(kind.__abstractmethods__))}")
+    if kind.model_fields["entity"].default is not None:
+        raise ValueError("a source that leaves `entity` to pipeline.yaml, where gateways read it")
     return kind
 
 

@@ -147,7 +147,7 @@ def _lines(node: yaml.Node | None, location: Location, path: Path) -> Iterator[t
     if isinstance(node, yaml.MappingNode):
         seen: set[object] = set()
         for key, value in node.value:
-            if key.tag == BOOL:  # `on:` is a key like any other; YAML 1.1 takes it for `true:`
+            if key.tag == BOOL and key.value == "on":  # a key like any other; YAML 1.1 takes it for `true:`
                 key.tag = TEXT
             if key.value in seen:
                 raise SpecError(

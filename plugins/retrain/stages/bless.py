@@ -13,7 +13,9 @@ from retrain.artifacts import (
     Request,
     Scorecard,
     Verdict,
+    code,
     identity,
+    now,
 )
 from retrain.data.frames import load_frame
 from retrain.data.holdout import raw_holdout
@@ -27,6 +29,9 @@ from retrain.tracking.runs import Tracking
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+BROKEN = "could_not_judge"
+"""In the evidence of a gate that raised: by what."""
+
 
 def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Verdict:
     """Judge a scored candidate.
@@ -38,11 +43,12 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
         scorecard=scorecard.key,
         bless=spec.bless.model_dump(mode="json", exclude={"approval"}),
         metric=spec.metric.name,
+        **code.inputs(*(type(gate).__module__ for gate in spec.bless.asked.values())),
     )
-    verdict = site.once(Verdict, spec.name, key, lambda: _judge(spec, scorecard, site, key))
+    verdict = site.find(Verdict, spec.name, key) or _judged(spec, scorecard, site, key)
     judged = Judged(version=verdict.version, outcome=verdict.outcome, reason=verdict.reason, verdict=verdict.ref())
     ledger = site.ledger(spec.name)
-    ledger.append(judged, actor=request.actor, run=request.run, once=f"{request.run}/verdict/{key}")
+    ledger.append(judged, actor=request.actor, run=request.run, once=f"{request.run}/verdict/{verdict.key}")
     ledger.record_stage("bless", verdict, request)
     return verdict
 
@@ -52,11 +58,18 @@ def withheld(spec: Spec, request: Request, verdict: Verdict, site: Site) -> str 
     return None if verdict.outcome == "blessed" else verdict.reason
 
 
-def _judge(spec: Spec, scorecard: Scorecard, site: Site, key: str) -> Verdict:
+def _judged(spec: Spec, scorecard: Scorecard, site: Site, key: str) -> Verdict:
+    """The verdict, found again by whoever asks the same; unless a gate could not judge, which may pass."""
     if scorecard.champion is None:
         _require_first(spec, scorecard, site)
     evidence = _evidence(spec, scorecard, site)
     results = tuple(ask(name, gate, evidence) for name, gate in spec.bless.asked.items())
+    if any(BROKEN in result.evidence for result in results):
+        key = identity("verdict", of=key, at=now().isoformat())
+    return site.once(Verdict, spec.name, key, lambda: _verdict(spec, scorecard, results, key))
+
+
+def _verdict(spec: Spec, scorecard: Scorecard, results: tuple[GateResult, ...], key: str) -> Verdict:
     outcome, reason = decide(results)
     if scorecard.champion is None:
         reason = f"no champion yet, so no comparison with one; {reason}"
@@ -106,7 +119,7 @@ def ask(name: str, gate: Gate, evidence: Evidence) -> GateResult:
         if isinstance(error, RetrainError) and error.retryable:
             raise
         reason = f"it could not judge: {type(error).__name__}: {error}"
-        return GateResult(gate=name, outcome="failed", reason=reason)
+        return GateResult(gate=name, outcome="failed", reason=reason, evidence={BROKEN: type(error).__name__})
 
 
 def decide(results: tuple[GateResult, ...]) -> tuple[Outcome, str]:

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from retrain import policy
-from retrain.artifacts import Candidate, Drift, Request, Snapshot, identity
+from retrain.artifacts import Candidate, Drift, Request, Snapshot, code, identity
 from retrain.data.frames import as_typed, load_parts
 from retrain.errors import DataError
 from retrain.ledger import FreshEnough, Ledger
+from retrain.metrics import distances
 from retrain.monitoring.drift import compare
 from retrain.monitoring.reference import reference
 from retrain.site import Site
@@ -41,6 +42,7 @@ def drift(spec: Spec, request: Request, snapshot: Snapshot, site: Site) -> Drift
         version=None if champion is None else champion.version,
         drift=spec.fragment("drift"),
         columns=_columns(spec, snapshot),
+        **code.inputs(distances.home(spec.drift.distance)),
     )
     artifact = site.once(Drift, spec.name, key, lambda: _make(spec, site, key, snapshot, candidate))
     site.ledger(spec.name).record_stage("drift", artifact, request)

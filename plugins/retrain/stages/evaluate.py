@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
-from retrain.artifacts import Candidate, FeatureSet, ModelRef, Request, Score, Scorecard, SliceScore, identity
+from retrain.artifacts import Candidate, FeatureSet, ModelRef, Request, Score, Scorecard, SliceScore, code, identity
 from retrain.data.frames import keep_frame
 from retrain.data.holdout import raw_holdout
 from retrain.errors import ModelError
@@ -79,6 +79,7 @@ def evaluate(spec: Spec, request: Request, candidate: Candidate, feature_set: Fe
         bless=spec.bless.model_dump(mode="json", include={"confidence", "replicates"}),
         slices=_sliced(spec).model_dump(mode="json", include={"columns", "hour_bands", "min_rows"}),
         timezone=spec.source.timezone,
+        **code.inputs(registry.home(spec.bless.metric or spec.metric.name)),
     )
     with threadpool_limits(limits=1):  # thousands of short sums: waiting for other threads costs more than adding
         scorecard = site.once(

@@ -8,7 +8,9 @@ everything it is made of: the parts that two snapshots share are made once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from retrain.artifacts import (
@@ -22,6 +24,7 @@ from retrain.artifacts import (
     digest_file,
     identity,
 )
+from retrain.artifacts.code import imported
 from retrain.data.feature_function import RESERVED, compute, load_function
 from retrain.data.frames import as_typed, keep_once, load_parts, scratch, write_frame
 from retrain.data.labels import LABEL, ROW, TIME, LabelledRows, classes, labelled_rows
@@ -126,8 +129,14 @@ def _part_key(spec: Spec, snapshot: Snapshot, part: Part, known: DataFrame, code
         inputs=[[name, snapshot.columns[name]] for name in spec.source.input_columns(snapshot.columns)],
         features=spec.features,
         code=code,
-        libraries={name: version(name) for name in ("numpy", "pandas")},
+        libraries={name: version(name) for name in ("numpy", "pandas")} | _imported(spec.feature_file, code),
     )
+
+
+@cache
+def _imported(file: Path, code: str) -> dict[str, str]:
+    """What the feature file, whose hash is ``code``, imports: the features are those packages' work, too."""
+    return imported(file.read_text(encoding="utf-8"))
 
 
 def _inputs(spec: Spec, site: Site, snapshot: Snapshot, part: Part, known: DataFrame) -> tuple[DataFrame, DataFrame]:

@@ -21,8 +21,8 @@ def promote(spec: Spec, request: Request, candidate: Candidate, site: Site) -> R
     :raises ReleaseError: something is missing, or the version was rolled back meanwhile.
     """
     ledger = site.ledger(spec.name)
-    release = routing.settle(spec, site, lambda head: _promote(spec, request, candidate, ledger, head))
-    routing.apply(spec, site)
+    release = ledger.settle(lambda head: _promote(spec, request, candidate, ledger, head))
+    routing.follow(spec, site)
     return release
 
 

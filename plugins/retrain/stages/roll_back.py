@@ -16,8 +16,8 @@ UNDECIDED = "its canary ended without a decision"
 def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str = UNDECIDED) -> Release:
     """Drop the challenger; the champion answers everything. Where that has happened already, nothing is written."""
     ledger = site.ledger(spec.name)
-    release = routing.settle(spec, site, lambda head: _roll_back(request, candidate, ledger, reason, head))
-    routing.apply(spec, site)
+    release = ledger.settle(lambda head: _roll_back(request, candidate, ledger, reason, head))
+    routing.follow(spec, site)
     return release
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from retrain.artifacts import Candidate, FeatureSet, ModelRef, Ref, Request, Snapshot, Value, identity
+from retrain.artifacts import Candidate, FeatureSet, ModelRef, Ref, Request, Snapshot, Value, code, identity
 from retrain.data.frames import scratch
 from retrain.errors import FeatureError, LedgerError, TrainingError
 from retrain.ledger import Entry, Ledger, Trained
+from retrain.metrics import registry
 from retrain.model import packaging
 from retrain.model.store import fetch_model, keep_model, manifest
 from retrain.modelling import finiteness, search
@@ -44,7 +45,8 @@ def train(spec: Spec, request: Request, feature_set: FeatureSet, snapshot: Snaps
     :raises TrackingError: MLflow cannot be reached; what was fitted is kept for the next attempt.
     """
     metric = spec.bless.metric or spec.metric.name
-    key = identity("candidate", spec=spec.fragment("task", "train"), metric=metric, features=feature_set.key)
+    mended = code.inputs(registry.home(metric))
+    key = identity("candidate", spec=spec.fragment("task", "train"), metric=metric, features=feature_set.key, **mended)
     candidate = site.once(Candidate, spec.name, key, lambda: _make(spec, request, feature_set, snapshot, site, key))
     _require_numbered(candidate, site)
     site.ledger(spec.name).record_stage("train", candidate, request)

@@ -105,3 +105,35 @@ def test_it_never_blocks_the_event_loop(trigger: ReleaseTrigger, monkeypatch: py
     monkeypatch.setattr(Phase, "look", look)
     events(trigger)
     assert threading.get_ident() not in threads
+
+
+def made_of(spec: Spec, site: Site) -> ReleaseTrigger:
+    request = Request(data_end=datetime(2024, 4, 1, tzinfo=UTC), run="r", actor="a")
+    candidate = Candidate.model_construct(key="k", pipeline="visits", version=2)
+    return ReleaseTrigger.of("canary", spec, request, candidate, site)
+
+
+def test_the_packages_of_gates_and_alerts_and_the_addresses_of_alerts_stay_at_home(site: Site) -> None:
+    read = Spec.load(VISITS).model_dump(mode="json", by_alias=True)
+    read["alerts"] = [{"to": "webhook", "url": "https://example.org/secret"}]
+    spec = Spec.model_validate({**read, "folder": VISITS})
+    trigger = made_of(spec, site)
+    assert "secret" not in str(trigger.serialize())
+    assert "gates" not in trigger.pipeline["bless"]
+    arrived = trigger.spec()
+    assert (arrived.canary, arrived.source, arrived.task) == (spec.canary, spec.source, spec.task)
+    assert arrived.bless.approval == spec.bless.approval
+
+
+def test_a_package_that_is_missing_is_told_with_its_key(trigger: ReleaseTrigger) -> None:
+    trigger.pipeline["canary"]["target"] = {"kind": "nowhere.targets:Fleet"}
+    (event,) = events(trigger)
+    assert "canary.target" in event["error"]
+    assert "install in the triggerer" in event["do"]
+
+
+def test_the_store_that_was_sent_is_looked_at_whatever_the_triggerer_is_set_to(
+    trigger: ReleaseTrigger, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETRAIN_STORE", "/somewhere/else")
+    assert trigger.open().site.settings.store == site.settings.store

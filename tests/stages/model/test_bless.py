@@ -213,3 +213,33 @@ def test_a_metric_that_is_lost_after_training_never_blesses(
     verdict = bless(with_champion.spec, request, scorecard, with_champion.site)
     assert verdict.outcome == "vetoed"
     assert {"change", "suspicious", "baseline"} <= {one.gate for one in verdict.gates if one.outcome == "failed"}
+
+
+def test_a_gate_that_could_not_judge_is_asked_again(workshop: Any, make_rows: Any, monkeypatch: Any) -> None:
+    workshop.write(bless={"gates": ["baseline", "acme:Raising"], "slices": None, "change": None})
+    _, scorecard, verdict = workshop.judge(make_rows())
+    assert verdict.outcome == "vetoed"
+    well = GateResult(gate="raising", outcome="passed", reason="it was a bad minute")
+    monkeypatch.setattr(acme.Raising, "judge", lambda self, evidence: well)
+    again = bless(workshop.spec, workshop.request("run-1"), scorecard, workshop.site)
+    assert again.outcome == "blessed", again.reason
+    ledger = workshop.site.ledger(workshop.spec.name)
+    assert [body.outcome for _, body in ledger.of(Judged)] == ["blessed", "vetoed"]
+    assert ledger.version(again.version).blessed
+
+
+def test_mended_code_of_somebody_elses_gate_is_asked_again(
+    workshop: Any, make_rows: Any, tmp_path: Any, monkeypatch: Any
+) -> None:
+    asked: list[int] = []
+    workshop.write(bless={"gates": ["baseline", "acme:Raising"], "slices": None, "change": None})
+    passed = GateResult(gate="raising", outcome="passed", reason="so")
+    monkeypatch.setattr(acme.Raising, "judge", lambda self, evidence: asked.append(1) or passed)
+    _, scorecard, _ = workshop.judge(make_rows())
+    bless(workshop.spec, workshop.request("run-1"), scorecard, workshop.site)
+    assert len(asked) == 1, "the same code has said it already"
+    (tmp_path / "acme.py").write_text("# mended")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(acme.__spec__, "origin", str(tmp_path / "acme.py"))
+    bless(workshop.spec, workshop.request("run-1"), scorecard, workshop.site)
+    assert len(asked) == 2

@@ -64,7 +64,10 @@ class ReportOperator(StageOperator):
         return {stages[task_id]: str(state) for task_id, state in found[run_id].items() if state and task_id in stages}
 
     def abandon(self, run: Run) -> None:
-        """Roll back this run's release if it is still under way: all its tasks have ended, nobody watches it."""
+        """Roll back this run's release if it is still under way: all its tasks have ended, nobody watches it.
+
+        :raises RetrainError: the target cannot be reached, so that what was decided is not what is.
+        """
         candidate = self.candidate_if_any(run)
         release = run.site.ledger(run.spec.name).release()
         mine = candidate and release.challenger and release.challenger.version == candidate.version
@@ -73,6 +76,10 @@ class ReportOperator(StageOperator):
 
             reason = "the run ended before anything was decided, so nobody watches it"
             roll_back(run.spec, run.request, candidate, run.site, reason)
+        elif candidate:
+            from retrain.rollout import routing
+
+            routing.apply(run.spec, run.site)  # with what a task decided that could not reach the target any more
 
     def candidate_if_any(self, run: Run) -> Candidate | None:
         """The candidate of a run that may have ended before it had one."""

@@ -1,7 +1,8 @@
 """Waits for a release to be decided, in the triggerer: the loop around one look at the evidence.
 
-What travels is what is to be done, never where the worker found it: the pipeline as it was described when the task
-began, and the store. A folder of the worker (a Dag bundle's, say) need not be there on the triggerer.
+What travels is what is to be done, never where the worker found it: what a phase asks of the pipeline, as it was
+described when the task began, and the store. A folder of the worker (a Dag bundle's, say) need not be there on the
+triggerer, nor the packages of gates and alerts; and the addresses of alerts stay at home.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from pydantic import ValidationError
 
 from retrain import story
 from retrain.airflow.hooks.site import configured
 from retrain.artifacts import Candidate, Ref, Request
-from retrain.errors import RetrainError
+from retrain.errors import RetrainError, SpecError
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
@@ -62,7 +64,10 @@ class ReleaseTrigger(BaseTrigger):
         """The trigger that goes on where a task stops."""
         return cls(
             phase=phase,
-            pipeline=spec.model_dump(mode="json", by_alias=True),
+            pipeline={
+                **spec.model_dump(mode="json", by_alias=True, exclude={"alerts", "assets", "bless"}),
+                "bless": spec.bless.model_dump(mode="json", include={"approval"}),
+            },
             request=request.model_dump(mode="json"),
             candidate=candidate.ref().model_dump(),
             settings={name: str(getattr(site.settings, name)) for name in SHARED},
@@ -103,9 +108,27 @@ class ReleaseTrigger(BaseTrigger):
                     return
             await asyncio.sleep(self.poll)
 
+    def spec(self) -> Spec:
+        """What travelled of ``pipeline.yaml``.
+
+        :raises SpecError: a package it names is not here, or is another.
+        """
+        try:
+            return Spec.model_validate({**self.pipeline, "folder": Path(self.pipeline["name"])})
+        except ValidationError as error:
+            key = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise SpecError(
+                f"The triggerer cannot read pipeline '{self.pipeline['name']}' as the worker does: "
+                f"{error.errors()[0]['msg']}",
+                file=f"{self.pipeline['name']}/pipeline.yaml",
+                key=key,
+                do="install in the triggerer what workers have: the packages of the pipeline's source and target.",
+            ) from error
+
     def open(self) -> Phase:
         """What is looked at."""
-        spec = Spec.model_validate({**self.pipeline, "folder": Path(self.pipeline["name"])})
-        site = Site(Settings.load(further={**configured(), **self.settings}))
+        spec = self.spec()
+        shared = {name: self.settings[name] for name in SHARED}
+        site = Site(Settings.load(further=configured()).model_copy(update=shared))
         candidate = site.read(Candidate, Ref.model_validate(self.candidate))
         return story.stage(self.phase).phase(spec, Request.model_validate(self.request), candidate, site)
