@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from retrain.artifacts import Artifact
-from retrain.demo.airflow import ENDED, AirflowError, looks
+from retrain.demo.airflow_api import ENDED, AirflowError
 from retrain.demo.data import LiveRequest
 from retrain.demo.stack import PIPELINE, Stack
 from retrain.demo.traffic import Tally, Traffic
 from retrain.demo.view import View
+from retrain.demo.waiting import looks
 from retrain.ledger import Entry, StageDone, Trained
 from retrain.ledger.overrule import roll_back
 from retrain.ledger.release import Release
@@ -98,7 +99,7 @@ def retrain(
     :raises AirflowError: the run did not end in time.
     """
     began = time.monotonic()
-    run = stack.airflow.trigger(PIPELINE, {"data_end": data_end.isoformat()})
+    run = stack.airflow.api.trigger(PIPELINE, {"data_end": data_end.isoformat()})
     watched = Watched(stack, view, Retraining(stack, run), live)
     try:
         for _ in looks(patience, pause=PAUSE):
@@ -127,7 +128,7 @@ class Watched:
                 self.show_release(entry.body)
         self.told = len(entries)
         self.attend_traffic(self.ledger.release())
-        tasks = self.stack.airflow.tasks(PIPELINE, self.retraining.run)
+        tasks = self.stack.airflow.api.tasks(PIPELINE, self.retraining.run)
         states = self.retraining.states
         ended = [task for task in tasks.values() if task["state"] in OVER and task["task_id"] not in states]
         for task in sorted(ended, key=lambda task: str(task["end_date"])):
@@ -136,7 +137,7 @@ class Watched:
         self.show_now(tasks)
         if states.get("report") is None:
             return False
-        self.retraining.state = str(self.stack.airflow.run(PIPELINE, self.retraining.run)["state"])
+        self.retraining.state = str(self.stack.airflow.api.run(PIPELINE, self.retraining.run)["state"])
         return self.retraining.state in ENDED
 
     def result(self, seconds: float) -> Retraining:
@@ -181,7 +182,7 @@ class Watched:
 
     def show(self, task: dict[str, Any]) -> None:
         """A task is over."""
-        note = self.stack.airflow.xcom(PIPELINE, self.retraining.run, task["task_id"], NOTE)
+        note = self.stack.airflow.api.xcom(PIPELINE, self.retraining.run, task["task_id"], NOTE)
         self.view.line(task["state"], task["task_id"], note or "", task["duration"])
 
     def show_release(self, release: Release) -> None:

@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+from typing_extensions import override
 
 from retrain.artifacts import Rehearsal, Validation, Verdict
 from retrain.demo import data, faults
-from retrain.demo.airflow import looks
 from retrain.demo.data import LiveRequest
 from retrain.demo.retraining import RATE, Live, Retraining, retrain
 from retrain.demo.stack import PIPELINE, Stack, StackError
 from retrain.demo.traffic import Traffic
 from retrain.demo.view import Step, View
+from retrain.demo.waiting import looks
 from retrain.ledger import Release
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Findings:
         """Was everything as expected?"""
         return bool(self.seen) and not self.missed
 
+    @override
     def __str__(self) -> str:
         return "; ".join(self.seen) if self.as_expected else "NOT AS EXPECTED: " + "; ".join(self.missed)
 
@@ -158,6 +160,7 @@ def live(month: int) -> list[LiveRequest]:
 
 
 def first_model(demo: Demo) -> None:
+    """Three months, and nobody to compare with."""
     data.write_months(demo.stack.months, (1, 2, 3))
     with demo.step("first-model", "first model", "blessed without a champion; serves everybody") as found:
         run = demo.retrain(APRIL)
@@ -175,6 +178,7 @@ def first_model(demo: Demo) -> None:
 
 
 def retraining(demo: Demo) -> None:
+    """A month more: judged against the champion, tried on live requests, promoted."""
     data.write_months(demo.stack.months, (4,))
     with demo.step("retraining", "retraining", "blessed against the champion, tried live, promoted") as found:
         run = demo.retrain(MAY, Live(live(5)))
@@ -195,6 +199,7 @@ def retraining(demo: Demo) -> None:
 
 
 def bad_data(demo: Demo) -> None:
+    """Three faults in a month file; the expectations find each."""
     for name, change in (
         ("delays in seconds", faults.delays_in_seconds),
         ("carrier vanished", faults.carrier_vanished),
@@ -240,6 +245,7 @@ def _quarantine(demo: Demo, validation: Validation | None) -> tuple[int, int]:
 
 
 def bad_model(demo: Demo) -> None:
+    """Two faults that no expectation finds; a gate finds each."""
     for name, story, change, gates in (
         ("labels shuffled", "shuffled_labels", _shuffled, {"baseline", "change"}),
         ("label leaked", "leaked_outcome", faults.leaked_outcome, {"suspicious"}),
@@ -266,6 +272,7 @@ def _shuffled(frame: DataFrame) -> DataFrame:
 
 
 def bad_release(demo: Demo) -> None:
+    """Two faults that no gate finds; the canary finds each."""
     data.write_months(demo.stack.months, (5,))
     june = live(6)
     raising = Live(june, once_live=list(faults.live_without_tailnum(june)))
@@ -296,6 +303,7 @@ def bad_release(demo: Demo) -> None:
 
 
 def rollback(demo: Demo) -> None:
+    """Back by hand while requests come, with one command."""
     ledger = demo.stack.site.ledger(PIPELINE)
     expected = "the version before answers in a second; no request fails"
     with demo.step("rollback", "rollback by hand", expected) as found:

@@ -132,7 +132,7 @@ def signals() -> Iterator[None]:
         return
     before = {number: signal.getsignal(number) for number in ENDINGS}
 
-    def interrupt(number: int, frame: object) -> None:
+    def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
     for number in before:

@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 import orjson
+from typing_extensions import override
 
 from retrain.demo.data import LiveRequest
 
@@ -63,6 +64,7 @@ class Tally:
     per_second: float
     median_ms: float
 
+    @override
     def __str__(self) -> str:
         shares = ", ".join(f"v{version} {count:,}" for version, count in sorted(self.versions.items()))
         return (
