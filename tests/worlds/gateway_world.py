@@ -110,7 +110,6 @@ def model_folder(tmp_path: Path) -> Callable[..., Path]:
 @pytest.fixture
 def serve_model(site: Site, model_folder: Callable[..., Path]) -> Callable[..., Served]:
     """Put a real model into the store, ready to be released."""
-
     site.settings.home.mkdir(exist_ok=True)
 
     def keep(version: int, **how: Any) -> Served:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.spec.alert import Alert
 
@@ -18,5 +19,6 @@ class Sender(Alert):
     to: str = Field(description="The sender: webhook, an import path package.module:Name, or an entry point's name.")
 
     @property
+    @override
     def name(self) -> str:
         return self.to

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.artifacts.artifact import Artifact, Ref, Value
 
@@ -34,5 +35,6 @@ class Verdict(Artifact):
     reason: str
 
     @property
+    @override
     def summary(self) -> str:
         return f"version {self.version} {self.outcome}: {self.reason}"

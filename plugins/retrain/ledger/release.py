@@ -23,6 +23,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from retrain.artifacts import ModelRef, Moment, Value, now
 from retrain.errors import ReleaseError
 from retrain.ledger.body import Body
@@ -66,6 +68,7 @@ class Release(Body):
     reason: str = ""
 
     @property
+    @override
     def line(self) -> str:
         text = f"{self.state.replace('_', ' ')}: champion {_version(self.champion)}"
         if self.challenger is not None:

@@ -8,6 +8,7 @@ from typing import Any, get_args
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from typing_extensions import override
 
 from retrain.ledger.release import State
 
@@ -73,6 +74,7 @@ class _Now(Collector):
     def __init__(self, gauges: Gauges) -> None:
         self._gauges = gauges
 
+    @override
     def collect(self) -> Iterable[Metric]:
         families: dict[str, Any] = {}
         for name, documentation, labels, value in self._gauges():

@@ -47,7 +47,7 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
     return verdict
 
 
-def withheld(spec: Spec, request: Request, verdict: Verdict, site: Site) -> str | None:
+def withheld(_spec: Spec, _request: Request, verdict: Verdict, _site: Site) -> str | None:
     """Why a run ends at its verdict; None if it is a blessing. A veto, or no verdict, is a decision, not a failure."""
     return None if verdict.outcome == "blessed" else verdict.reason
 

@@ -70,7 +70,7 @@ def rehearse(spec: Spec, request: Request, candidate: Candidate, site: Site) -> 
     return rehearsal
 
 
-def failed(spec: Spec, request: Request, rehearsal: Rehearsal, site: Site) -> str | None:
+def failed(_spec: Spec, _request: Request, rehearsal: Rehearsal, _site: Site) -> str | None:
     """Why a run ends at its rehearsal; None if it passed."""
     return None if rehearsal.passed else rehearsal.reason
 

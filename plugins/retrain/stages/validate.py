@@ -76,7 +76,7 @@ def validate(spec: Spec, request: Request, snapshot: Snapshot, site: Site) -> Va
     return validation
 
 
-def require_valid(spec: Spec, request: Request, validation: Validation, site: Site) -> None:
+def require_valid(spec: Spec, _request: Request, validation: Validation, _site: Site) -> None:
     """Stop here unless the data met its expectations.
 
     :raises ValidationFailed: names the broken expectations, how many rows broke them, and where those rows are.
@@ -204,8 +204,7 @@ def _judge(expectations: list[Any], frame: DataFrame, scope: Scope) -> list[Find
     failed = [one for one, result in zip(expectations, results, strict=True) if not result["success"]]
     complete = dict(zip((one.id for one in failed), _run(failed, frame, "COMPLETE"), strict=True))
     return [
-        _finding(result, complete.get(one.id, result), frame, scope)
-        for one, result in zip(expectations, results, strict=True)
+        _finding(result, complete.get(one.id, result), scope) for one, result in zip(expectations, results, strict=True)
     ]
 
 
@@ -237,7 +236,7 @@ def _run(expectations: list[Any], frame: DataFrame, detail: str) -> list[dict[st
     return [found[one.id] for one in expectations]
 
 
-def _finding(basic: dict[str, Any], complete: dict[str, Any], frame: DataFrame, scope: Scope) -> Finding:
+def _finding(basic: dict[str, Any], complete: dict[str, Any], scope: Scope) -> Finding:
     config, numbers = basic["expectation_config"], basic["result"]
     success = bool(basic["success"])
     rows = [] if success else sorted(set(complete["result"].get("unexpected_index_list") or []))

@@ -1,3 +1,5 @@
+"""Freshness: by event time and by the clock."""
+
 from __future__ import annotations
 
 from datetime import timedelta

@@ -1,3 +1,5 @@
+"""MLflow that is locked or away while a run is logged."""
+
 from __future__ import annotations
 
 import shutil

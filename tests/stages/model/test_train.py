@@ -1,3 +1,5 @@
+"""Train: the search, the fit, the model that is kept and the version it becomes."""
+
 from __future__ import annotations
 
 import sys

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from typing_extensions import override
 
 from retrain.airflow.links import EvidenceLink, LedgerLink
 from retrain.airflow.operators.base import Input, StageOperator
@@ -32,6 +33,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
         self.verdict = verdict
 
     @classmethod
+    @override
     def drawn(cls, spec: Spec) -> dict[str, Any]:
         """Whom to ask what, and how long to wait."""
         approval = spec.bless.approval
@@ -41,6 +43,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
             "response_timeout": approval.within,
         }
 
+    @override
     def execute(self, context: Any) -> Any:
         """Put the question, with the evidence, and wait without a worker."""
         with self.errors(context):
@@ -49,6 +52,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
             self.show(context, f"waiting for an answer: {verdict.summary}", verdict.ref().model_dump())
         return ApprovalOperator.execute(self, context)
 
+    @override
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Write the answer into the ledger; a rejection ends the run."""
         chosen = HITLOperator.execute_complete(self, context, event)
