@@ -17,7 +17,7 @@ from retrain.ledger.release import Served
 from retrain.metrics.classes import spell
 from retrain.metrics.label_loss import losses
 from retrain.monitoring import live as watching
-from retrain.monitoring.live import blocks
+from retrain.monitoring.arms import BLOCK_ROWS, blocks
 
 FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -179,7 +179,7 @@ def test_later_rows_never_move_a_block(rows: list[bool], later: list[bool]) -> N
 def test_blocks_hold_both_arms_and_grow_with_the_traffic() -> None:
     tried = np.arange(200_000) % 10 == 0
     cut = list(blocks(tried))
-    assert all(min(tried[block].sum(), (~tried[block]).sum()) >= watching.BLOCK_ROWS for block in cut)
+    assert all(min(tried[block].sum(), (~tried[block]).sum()) >= BLOCK_ROWS for block in cut)
     assert len(cut) < 250
     assert cut[-1].stop > 0.95 * len(tried)
 

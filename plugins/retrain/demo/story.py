@@ -13,7 +13,8 @@ from pathlib import Path
 
 from retrain.demo import data
 from retrain.demo.processes import only_one, stop_all
-from retrain.demo.scenarios import SCENARIOS, Demo, Scenario
+from retrain.demo.scenario import Demo, Scenario
+from retrain.demo.scenarios import SCENARIOS
 from retrain.demo.stack import Stack
 from retrain.demo.view import Step, View
 from retrain.errors import UsageError
