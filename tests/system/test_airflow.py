@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from retrain.demo.airflow_api import ENDED
+from retrain.demo.processes import end_tree
 from retrain.demo.waiting import looks
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
@@ -98,7 +99,7 @@ def test_a_canary_goes_on_after_the_death_of_triggerer_and_scheduler(place: Any)
     to_the_canary(place, run_id)
     numbers = place.ledger.head
     for component in ("triggerer", "scheduler"):
-        place.airflow.kill_component(component)
+        end_tree([place.airflow.processes.pop(component).pid], grace=0)
     place.serve(40, seed=1)
     for component in ("triggerer", "scheduler"):
         place.airflow.start_component(component)

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from retrain.artifacts.artifact import Artifact, Ref, Value
 
-Outcome = Literal["blessed", "vetoed", "undecided"]
+VerdictOutcome = Literal["blessed", "vetoed", "undecided"]
 
 
 class GateResult(Value):
@@ -30,7 +30,7 @@ class Verdict(Artifact):
     candidate: Ref
     version: int
     champion: int | None
-    outcome: Outcome
+    outcome: VerdictOutcome
     gates: tuple[GateResult, ...]
     reason: str
 

@@ -73,10 +73,6 @@ class LocalAirflow:
         self.processes[name] = spawn(command, self.environment, self._log(name), cwd=self.home)
         return self.processes[name]
 
-    def kill_component(self, name: str) -> None:
-        """Kill one component and its children with SIGKILL, as a machine that loses power would."""
-        end_tree([self.processes.pop(name).pid], grace=0)
-
     def stop(self, *, grace: float = 5) -> None:
         """Stop every process; who has not gone after ``grace`` seconds is killed."""
         self.api.close()

@@ -23,7 +23,7 @@ class AirflowApi:
     """The REST API of an Airflow.
 
     :param url: of its API server.
-    :param password: of :data:`USER`, the administrator.
+    :param password: of its users; :data:`USER` is the administrator.
     """
 
     def __init__(self, url: str, password: str) -> None:
@@ -36,9 +36,9 @@ class AirflowApi:
             self._client.close()
             self._client = None
 
-    def token(self, username: str = USER, password: str | None = None) -> str:
-        """A token for the REST API."""
-        body = {"username": username, "password": password or self.password}
+    def token(self, username: str = USER) -> str:
+        """A token for the REST API. Every user has the same password."""
+        body = {"username": username, "password": self.password}
         answer = httpx.post(f"{self.url}/auth/token", json=body, timeout=30, trust_env=False)
         answer.raise_for_status()
         return str(answer.json()["access_token"])

@@ -89,26 +89,23 @@ class Retraining:
         return (decided[-1] - ramped[0]).total_seconds() if ramped and decided else 0.0
 
 
-def retrain(
-    stack: Stack, view: View, data_end: datetime, *, live: Live | None = None, patience: float = PATIENCE
-) -> Retraining:
+def retrain(stack: Stack, view: View, data_end: datetime, *, live: Live | None = None) -> Retraining:
     """Ask Airflow for a retraining and watch it to its end.
 
     :param live: replayed against the gateway from the moment the challenger is tried until it is decided about.
-    :param patience: seconds after which a challenger that is still tried is rolled back by hand.
     :raises AirflowError: the run did not end in time.
     """
     began = time.monotonic()
     run = stack.airflow.api.trigger(PIPELINE, {"data_end": data_end.isoformat()})
     watched = Watched(stack, view, Retraining(stack, run), live)
     try:
-        for _ in looks(patience, pause=PAUSE):
+        for _ in looks(PATIENCE, pause=PAUSE):
             if watched.look():
                 return watched.result(time.monotonic() - began)
         watched.give_up()
     finally:
         watched.end_traffic()
-    raise AirflowError(f"Run {run} did not end within {patience:g} s; its tasks: {watched.retraining.states}.")
+    raise AirflowError(f"Run {run} did not end within {PATIENCE:g} s; its tasks: {watched.retraining.states}.")
 
 
 class Watched:

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import SerializeAsAny, field_validator, model_validator
 from typing_extensions import override
 
-from retrain.artifacts import ModelRef, Moment, Outcome, Ref, Value
+from retrain.artifacts import ModelRef, Moment, Ref, Value, VerdictOutcome
 from retrain.ledger.body import Body
 from retrain.ledger.release import Release
 
@@ -78,7 +78,7 @@ class Judged(Body):
     kind: ClassVar[str] = "verdict"
 
     version: int
-    outcome: Outcome
+    outcome: VerdictOutcome
     reason: str
     verdict: Ref | None
     by: str = GATES

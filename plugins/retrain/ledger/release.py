@@ -29,8 +29,8 @@ from retrain.artifacts import ModelRef, Moment, Value, now
 from retrain.errors import ReleaseError
 from retrain.ledger.body import Body
 
-State = Literal["idle", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
-UNDER_WAY: frozenset[State] = frozenset({"shadowing", "ramping", "paused"})
+ReleaseState = Literal["idle", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
+UNDER_WAY: frozenset[ReleaseState] = frozenset({"shadowing", "ramping", "paused"})
 
 
 class Served(Value):
@@ -56,7 +56,7 @@ class Release(Body):
 
     kind: ClassVar[str] = "release"
 
-    state: State = "idle"
+    state: ReleaseState = "idle"
     champion: Served | None = None
     challenger: Served | None = None
     previous: Served | None = None
@@ -175,7 +175,7 @@ def _version(served: Served | None) -> str:
     return "none" if served is None else str(served.version)
 
 
-def _require(current: Release, states: set[State], action: str) -> None:
+def _require(current: Release, states: set[ReleaseState], action: str) -> None:
     if current.state not in states:
         raise ReleaseError(
             f"Nothing can {action} now: the release is '{current.state}'.",

@@ -9,10 +9,10 @@ from retrain.artifacts import (
     Candidate,
     FeatureSet,
     GateResult,
-    Outcome,
     Request,
     Scorecard,
     Verdict,
+    VerdictOutcome,
     identity,
 )
 from retrain.data.frames import load_frame
@@ -109,7 +109,7 @@ def ask(name: str, gate: Gate, evidence: Evidence) -> GateResult:
         return GateResult(gate=name, outcome="failed", reason=reason)
 
 
-def decide(results: tuple[GateResult, ...]) -> tuple[Outcome, str]:
+def decide(results: tuple[GateResult, ...]) -> tuple[VerdictOutcome, str]:
     """What the gates come to together, and which of them decided it."""
     failed = [result for result in results if result.outcome == "failed"]
     doubtful = [result for result in results if result.outcome == "undecided"]

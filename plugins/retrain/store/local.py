@@ -92,7 +92,7 @@ class LocalStore(ObjectStore):
             try:
                 fill(partial)
                 settle(partial, target)
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
             finally:
                 partial.unlink(missing_ok=True)
 
@@ -129,7 +129,7 @@ def _copy_synced(source: Path, partial: Path) -> None:
         os.fsync(writer.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a new name survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

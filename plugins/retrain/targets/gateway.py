@@ -10,7 +10,7 @@ from typing_extensions import override
 from retrain.artifacts import Candidate
 from retrain.ledger.release import Release
 from retrain.site import Site
-from retrain.targets.base import Rehearsed, Target, Watch
+from retrain.targets.base import Rehearsing, Target, Watch
 
 if TYPE_CHECKING:
     from retrain.spec import Spec
@@ -24,7 +24,7 @@ class Gateway(Target):
         """Gateways read the ledger themselves, within a second."""
 
     @override
-    def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> AbstractContextManager[Rehearsed]:
+    def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> AbstractContextManager[Rehearsing]:
         from retrain.targets._sandbox import sandbox
 
         return sandbox(spec, candidate, site)

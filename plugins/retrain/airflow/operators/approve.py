@@ -11,6 +11,7 @@ from typing_extensions import override
 from retrain.airflow.links import EvidenceLink, LedgerLink
 from retrain.airflow.operators.base import Input, StageOperator
 from retrain.ledger.entries import TIMEOUT
+from retrain.markdown import inert
 
 if TYPE_CHECKING:
     from retrain.artifacts import Verdict
@@ -80,9 +81,5 @@ def answered(answer: Mapping[str, Any], approved: bool) -> tuple[str, str]:
 
 def evidence(verdict: Verdict) -> str:
     """The verdict as Markdown, gate by gate."""
-    rows = "\n".join(f"| {gate.gate} | {gate.outcome} | {_cell(gate.reason)} |" for gate in verdict.gates)
-    return f"**{_cell(verdict.summary)}**\n\n| Gate | Outcome | Why |\n|---|---|---|\n{rows}\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    rows = "\n".join(f"| {gate.gate} | {gate.outcome} | {inert(gate.reason)} |" for gate in verdict.gates)
+    return f"**{inert(verdict.summary)}**\n\n| Gate | Outcome | Why |\n|---|---|---|\n{rows}\n"
