@@ -226,7 +226,7 @@ class Connection:
     async def post(self, path: str, body: bytes, request_id: str | None = None) -> tuple[int, bytes, bytes]:
         """Send JSON; returns the status, the head and the body of the answer.
 
-        :raises OSError, IncompleteReadError: the connection broke.
+        :raises OSError, asyncio.IncompleteReadError: the connection broke.
         """
         name = f"X-Request-Id: {request_id}\r\n" if request_id else ""
         head = (
