@@ -41,18 +41,19 @@ BUSY = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 class S3Store(ObjectStore):
     """Objects in a bucket. Endpoint, region and credentials come from boto3's usual places (``AWS_*``).
 
+    What is fetched is kept in ``RETRAIN_HOME/cache``.
+
     :param uri: ``s3://bucket/prefix``; the bucket must exist.
-    :param cache: where fetched objects are kept; default ``RETRAIN_HOME/cache``.
     """
 
-    def __init__(self, uri: str, *, cache: Path | None = None) -> None:
+    def __init__(self, uri: str) -> None:
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         if not uri.startswith("s3://") or not bucket:
             raise UsageError(f"'{uri}' is not an S3 address.", do="write s3://bucket/prefix in RETRAIN_STORE.")
         self.bucket = bucket
         self.prefix = prefix.strip("/")
         self.uri = f"s3://{bucket}/{self.prefix}".rstrip("/")
-        self.cache = cache or Settings.load().home / "cache"
+        self.cache = Settings.load().home / "cache"
         self._proven = False
 
     @override
