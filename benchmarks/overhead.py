@@ -17,7 +17,7 @@ from pathlib import Path
 
 from measure import Figure, figure, seconds
 
-from retrain.demo.airflow import local_airflow
+from retrain.demo.airflow import LocalAirflow
 from retrain.demo.data import write_months
 from retrain.settings import Settings
 
@@ -37,14 +37,14 @@ def measure() -> list[Figure]:
         write_months(settings.data / "flights", range(1, 4))
         environment = settings.environment()
         dags, plain = [], []
-        with local_airflow(home / "airflow", ROOT / "dags", environment=environment) as airflow:
+        with LocalAirflow(home / "airflow", ROOT / "dags", environment=environment) as airflow:
             for number in range(RUNS + 1):
                 name = f"flights_dag{number}"
-                airflow.await_dag(name)
-                airflow.unpause(name)
+                airflow.api.await_dag(name)
+                airflow.api.unpause(name)
                 begin = time.perf_counter()
-                run = airflow.trigger(name, {"data_end": DATA_END})
-                state = airflow.await_run(name, run)["state"]
+                run = airflow.api.trigger(name, {"data_end": DATA_END})
+                state = airflow.api.await_run(name, run)["state"]
                 dags.append(time.perf_counter() - begin)
                 if state != "success":
                     raise RuntimeError(f"the Dag run of {name} ended as {state}")

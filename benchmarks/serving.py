@@ -16,8 +16,8 @@ import orjson
 from measure import Figure, figure
 from served import served_flights
 
-from retrain.demo.airflow import free_port
 from retrain.demo.data import live_requests, month_frame
+from retrain.demo.processes import free_port
 from retrain.model.store import fetch_model
 
 REQUESTS = 400

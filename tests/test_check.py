@@ -36,7 +36,7 @@ SUITE = {
 @pytest.fixture
 def pipeline(site: Site, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which all is right."""
-    monkeypatch.setattr("retrain.check._dag", lambda spec, settings: iter(()))  # tried once, below
+    monkeypatch.setattr("retrain.check._dag", lambda spec: iter(()))  # tried once, below
     folder = site.settings.pipelines / "p"
     folder.mkdir(parents=True)
     when = pd.date_range("2024-01-01", periods=60, freq="h").strftime("%Y-%m-%dT%H:%M:%SZ")

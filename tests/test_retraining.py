@@ -16,7 +16,7 @@ from retrain.alerts.base import Sender
 from retrain.alerts.events import Event
 from retrain.artifacts import Candidate, ModelRef, Ref, Rehearsal, Request
 from retrain.errors import DataError, ReleaseError, StoreError, ValidationFailed
-from retrain.ledger import Judged, Rehearsed, Trained
+from retrain.ledger import Judged, Rehearsed, StageDone, Trained
 from retrain.ledger.release import Release, Served
 from retrain.retraining import retrain
 from retrain.rollout.canary import Canary
@@ -215,7 +215,8 @@ def test_a_failure_is_raised_after_the_report_is_written(line: Line, stage: str)
         line.run()
     assert caught.value.__notes__ == [f"flights: failed at {stage}"]
     assert line.told[-2][:2] == (stage, "failed")
-    assert line.ledger.last_stage("report")[1].summary == f"flights: failed at {stage}"
+    newest = next(done for _, done in line.ledger.of(StageDone) if done.stage == "report")
+    assert newest.summary == f"flights: failed at {stage}"
 
 
 def test_bad_data_stop_it_at_validate(line: Line) -> None:

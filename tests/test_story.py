@@ -85,7 +85,7 @@ def test_a_stage_without_an_operator_of_its_own_is_drawn_by_the_plain_one() -> N
         ("canary", "paused", {"promote", "roll_back"}),
     ],
 )
-def test_what_a_release_came_to_rules_out_the_rest(name: str, state: story.State, left_out: set[str]) -> None:
+def test_what_a_release_came_to_rules_out_the_rest(name: str, state: story.ProgressState, left_out: set[str]) -> None:
     assert story.ruled_out(name, state) == left_out
 
 

@@ -51,21 +51,26 @@ def check(folder: Path, settings: Settings) -> list[Finding]:
         spec = Spec.load(folder)
     except SpecError as error:
         return [_wrong(FILE, each) for each in (error, *error.also)]
-    checks = (_source, _features, _suite, _estimators, _schedule, _alerts, _dag)
+    place = Place.of(spec, settings)
+    looks = {
+        "source": _source(spec, place),
+        "features": _features(spec, place),
+        "suite": _suite(spec, place),
+        "estimators": _estimators(spec),
+        "schedule": _schedule(spec),
+        "alerts": _alerts(spec),
+        "dag": _dag(spec),
+    }
     found = [Finding(FILE, True, f"{spec.task} of `{spec.source.label}`, every key is known")]
-    return found + [finding for look in checks for finding in _looked(look, spec, settings)]
+    return found + [finding for subject, look in looks.items() for finding in _looked(subject, look)]
 
 
-def _looked(look: Callable[[Spec, Settings], Iterator[Finding]], spec: Spec, settings: Settings) -> list[Finding]:
-    """What one check found; an error of ours that it meets is a finding too."""
-    subject = look.__name__.strip("_")
-    found = []
+def _looked(subject: str, look: Iterator[Finding]) -> Iterator[Finding]:
+    """What one check finds; an error of ours that it meets is a finding too."""
     try:
-        for finding in look(spec, settings):
-            found.append(finding)
+        yield from look
     except RetrainError as error:
-        found.append(_wrong(subject, error))
-    return found
+        yield _wrong(subject, error)
 
 
 def _wrong(subject: str, error: RetrainError) -> Finding:
@@ -75,8 +80,8 @@ def _wrong(subject: str, error: RetrainError) -> Finding:
 # -- data ------------------------------------------------------------------------------------------------------
 
 
-def _source(spec: Spec, settings: Settings) -> Iterator[Finding]:
-    source, place, needed = spec.source, Place.of(spec, settings), _needed(spec)
+def _source(spec: Spec, place: Place) -> Iterator[Finding]:
+    source, needed = spec.source, _needed(spec)
     origins = source.origins(place)
     wrong = False
     for origin in origins:
@@ -139,12 +144,11 @@ def _near(column: str, columns: list[str]) -> str:
 # -- features --------------------------------------------------------------------------------------------------
 
 
-def _features(spec: Spec, settings: Settings) -> Iterator[Finding]:
+def _features(spec: Spec, place: Place) -> Iterator[Finding]:
     from retrain.model.model import feature_function
 
     spec.require_file(spec.feature_file, "features", "the module that holds the feature function")
     build = feature_function(spec.feature_file, spec.feature_function)
-    place = Place.of(spec, settings)
     head = spec.source.head(spec.source.origins(place)[-1], HEAD, place)
     inputs = head[[name for name in spec.source.input_columns(head.columns) if name in head]]
     problem = _problem(build, inputs)
@@ -185,7 +189,7 @@ def _problem(build: Callable[[DataFrame], DataFrame], inputs: DataFrame) -> str:
 # -- suite -----------------------------------------------------------------------------------------------------
 
 
-def _suite(spec: Spec, settings: Settings) -> Iterator[Finding]:
+def _suite(spec: Spec, place: Place) -> Iterator[Finding]:
     spec.require_file(spec.suite_file, "validate.expectations", "a Great Expectations suite")
     try:
         expectations = json.loads(spec.suite_file.read_text(encoding="utf-8"))["expectations"]
@@ -208,7 +212,6 @@ def _suite(spec: Spec, settings: Settings) -> Iterator[Finding]:
             str(spec.suite_file),
             _near(kind, sorted(_known_expectations())),
         )
-    place = Place.of(spec, settings)
     columns = set(spec.source.columns(spec.source.origins(place)[-1], place))
     for column in sorted({name for _, kwargs in kinds for name in _columns(kwargs)} - columns):
         yield Finding(
@@ -239,7 +242,7 @@ def _known_expectations() -> set[str]:
 # -- training --------------------------------------------------------------------------------------------------
 
 
-def _estimators(spec: Spec, settings: Settings) -> Iterator[Finding]:
+def _estimators(spec: Spec) -> Iterator[Finding]:
     wrong = False
     for number, candidate in enumerate(spec.train.candidates):
         problem = _estimator_problem(candidate)
@@ -265,7 +268,7 @@ def _estimator_problem(candidate: CandidateSpec) -> str:
 # -- Airflow ---------------------------------------------------------------------------------------------------
 
 
-def _schedule(spec: Spec, settings: Settings) -> Iterator[Finding]:
+def _schedule(spec: Spec) -> Iterator[Finding]:
     from croniter import croniter  # type: ignore[import-untyped]
 
     if spec.schedule is None:
@@ -282,7 +285,7 @@ def _schedule(spec: Spec, settings: Settings) -> Iterator[Finding]:
         )
 
 
-def _alerts(spec: Spec, settings: Settings) -> Iterator[Finding]:
+def _alerts(spec: Spec) -> Iterator[Finding]:
     for number, alert in enumerate(spec.alerts):
         problem = alert.problem()
         if problem is None:
@@ -293,7 +296,7 @@ def _alerts(spec: Spec, settings: Settings) -> Iterator[Finding]:
         yield _wrong("alerts", SpecError(problem.what, file=spec.folder / FILE, line=line, key=key, do=problem.do))
 
 
-def _dag(spec: Spec, settings: Settings) -> Iterator[Finding]:
+def _dag(spec: Spec) -> Iterator[Finding]:
     """Would Airflow import it? Airflow's own folder is not touched."""
     with tempfile.TemporaryDirectory(prefix="retrain-check-") as home:
         os.environ.setdefault("AIRFLOW_HOME", home)

@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typing_extensions import override
 
 from retrain import __version__, commands
 from retrain.commands._output import say, show_error
@@ -32,12 +33,14 @@ OURS = tuple(module.name for module in pkgutil.iter_modules(commands.__path__) i
 class Commands(TyperGroup):
     """Every command, imported when it is asked for. Other packages are looked at only where ours do not suffice."""
 
+    @override
     def list_commands(self, ctx: Any) -> list[str]:
         """Every name: ours, panel by panel, then those of entry points in the group ``retrain.commands``."""
         place = {name: PANELS.index(import_module(f"{GROUP}.{name}").PANEL) for name in OURS}
         theirs = {point.name for point in metadata.entry_points(group=GROUP)} - set(OURS)
         return [*sorted(OURS, key=lambda name: (place[name], name)), *sorted(theirs)]
 
+    @override
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of a name, or None."""
         if cmd_name in OURS:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from typing_extensions import override
+
 
 class RetrainError(Exception):
     """Base of every error this package raises on purpose.
@@ -26,6 +28,7 @@ class RetrainError(Exception):
         self.do = do
         super().__init__(what, self.where, do)
 
+    @override
     def __str__(self) -> str:
         parts = [self.what]
         if self.where:
@@ -34,6 +37,7 @@ class RetrainError(Exception):
             parts.append(f"What to do: {self.do}")
         return " ".join(parts)
 
+    @override
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), dict(self.__dict__)))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Literal
 
-from retrain.artifacts import Age, Moment, Outcome, Report, Value, now
+from retrain.artifacts import Age, Moment, Report, Value, VerdictOutcome, now
 from retrain.errors import SpecError
 from retrain.ledger import Answered, Entry, Judged, Ledger, Release, Served, StageDone, Version
 from retrain.site import Site
@@ -23,7 +23,7 @@ RUNS = 5
 
 Level = Literal["good", "attention", "bad"]
 LEVELS: tuple[Level, ...] = ("good", "attention", "bad")
-State = Literal["nothing served", "serving", "shadowing", "ramping", "paused"]
+PipelineState = Literal["nothing served", "serving", "shadowing", "ramping", "paused"]
 RUN_LEVELS: dict[str, Level] = {
     "failed": "bad",
     "bad data": "bad",
@@ -100,7 +100,7 @@ class LastVerdict(Value):
 
     at: Moment
     version: int
-    outcome: Outcome
+    outcome: VerdictOutcome
     reason: str
     by: str
 
@@ -132,7 +132,7 @@ class PipelineStatus(Value):
     """
 
     pipeline: str
-    state: State
+    state: PipelineState
     health: Health
     champion: Serving | None
     challenger: Serving | None
@@ -194,7 +194,7 @@ def _spec(pipeline: str, site: Site) -> tuple[Spec | None, str | None]:
 # -- who serves --------------------------------------------------------------------------------------------------
 
 
-def _state(release: Release) -> State:
+def _state(release: Release) -> PipelineState:
     if release.state == "shadowing" or release.state == "ramping" or release.state == "paused":
         return release.state
     return "nothing served" if release.champion is None else "serving"

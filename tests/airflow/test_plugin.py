@@ -26,7 +26,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from retrain import __version__
-from retrain.airflow.notes import Target, TaskNotes, keep, target_of
+from retrain.airflow.notes import NoteKey, TaskNotes, keep, target_of
 from retrain.airflow.provider import provider_info
 from retrain.artifacts import GateResult, Ref, Verdict
 from retrain.ledger import Judged
@@ -284,7 +284,7 @@ def test_a_note_that_cannot_be_kept_does_not_fail_the_task(monkeypatch: pytest.M
 
 
 def test_a_note_for_nobody_is_dropped(database: None) -> None:
-    keep(Target("visits", RUN, "no.such.task", -1, "note"), "lost")
+    keep(NoteKey("visits", RUN, "no.such.task", -1, "note"), "lost")
 
 
 @pytest.mark.parametrize(
@@ -302,5 +302,5 @@ def test_every_other_request_passes_untouched(method: str, path: str) -> None:
 
 def test_the_note_of_a_mapped_task_knows_its_index() -> None:
     scope = {"type": "http", "method": "POST", "path": "/x/execution/xcoms/d/r/t/retrain_note"}
-    assert target_of({**scope, "query_string": b"map_index=3"}) == Target("d", "r", "t", 3, "note")
-    assert target_of({**scope, "query_string": b"map_index=x"}) == Target("d", "r", "t", -1, "note")
+    assert target_of({**scope, "query_string": b"map_index=3"}) == NoteKey("d", "r", "t", 3, "note")
+    assert target_of({**scope, "query_string": b"map_index=x"}) == NoteKey("d", "r", "t", -1, "note")

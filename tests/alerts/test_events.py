@@ -9,7 +9,7 @@ import pytest
 
 from retrain.alerts.events import EVENTS, Event, of_report
 from retrain.artifacts import Report
-from retrain.stages.report import Outcome
+from retrain.stages.report import Conclusion
 
 
 def a_report(outcome: str, **stages: str) -> Report:
@@ -19,7 +19,7 @@ def a_report(outcome: str, **stages: str) -> Report:
 
 
 def test_everything_a_report_can_say_is_an_event() -> None:
-    assert set(EVENTS) == set(get_args(Outcome))
+    assert set(EVENTS) == set(get_args(Conclusion))
     assert set(EVENTS.values()) == set(Event.__subclasses__())
 
 

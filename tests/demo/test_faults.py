@@ -203,8 +203,8 @@ def test_features_assuming_tailnum(may: pd.DataFrame) -> None:
     assert out["aircraft"].notna().all()
 
     good = list(data.live_requests(labelled.head(2_000)))
-    bad = list(faults.live_without_tailnum(good, rate=0.05, seed=5))
-    assert bad == list(faults.live_without_tailnum(good, rate=0.05, seed=5))
+    bad = list(faults.live_without_tailnum(good))
+    assert bad == list(faults.live_without_tailnum(good))
     without = [request for request in bad if request.payload["tailnum"] is None]
     assert 0.04 < len(without) / len(bad) < 0.06
     for request in without[:20]:

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from retrain.demo import data
-from retrain.demo.scenarios import SCENARIOS, Demo, Findings
+from retrain.demo.scenario import Demo, Findings
+from retrain.demo.scenarios import SCENARIOS
 from retrain.demo.stack import Stack
 from retrain.demo.story import tell
 from retrain.demo.view import Step, View

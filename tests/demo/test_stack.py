@@ -15,7 +15,7 @@ import pytest
 
 from retrain.commands import demo as demo_command
 from retrain.demo import story
-from retrain.demo.processes import MARK, only_one, running, spawn, stop_all
+from retrain.demo.processes import MARK, marks, only_one, running, spawn, stop_all
 from retrain.demo.stack import Stack, pipeline_source
 from retrain.errors import UsageError
 from retrain.settings import Settings
@@ -47,7 +47,7 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 def begin(home: Path, code: str = FAMILY) -> subprocess.Popen[bytes]:
-    process = spawn([sys.executable, "-c", code], home, os.environ, home / "logs" / "family.log")
+    process = spawn([sys.executable, "-c", code], {**os.environ, **marks(home)}, home / "logs" / "family.log", cwd=home)
     until(lambda: "ready" in (home / "logs" / "family.log").read_text())
     return process
 

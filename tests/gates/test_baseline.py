@@ -1,3 +1,5 @@
+"""The baseline gate: better than knowing nothing, and shown to be."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""The change gate: no worse than the champion, and shown not to be."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""The slices gate: no part of the rows is harmed."""
+
 from __future__ import annotations
 
 from typing import Any

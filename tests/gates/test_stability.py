@@ -1,3 +1,5 @@
+"""The stability gate: everything is a finite number."""
+
 from __future__ import annotations
 
 from typing import Any

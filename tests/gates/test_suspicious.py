@@ -1,3 +1,5 @@
+"""The suspicious gate: an improvement beyond belief is a leak."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,3 +1,5 @@
+"""The value gate: a bound on the metric itself."""
+
 from __future__ import annotations
 
 from typing import Any

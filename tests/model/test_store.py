@@ -1,3 +1,5 @@
+"""Models in the store: kept once, handed out as they were kept or not at all."""
+
 from __future__ import annotations
 
 import os

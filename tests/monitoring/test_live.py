@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
-from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from retrain.ledger import release as machine
 from retrain.ledger.release import Served
-from retrain.metrics.classes import spell
-from retrain.metrics.label_loss import losses
 from retrain.monitoring import live as watching
-from retrain.monitoring.live import blocks
 
 FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -163,43 +158,3 @@ def test_every_task_has_a_loss(make_world: Any, task: str, bound: float | None) 
     loss = world.watch(candidate).canary().metrics[-1]
     assert loss.challenger == pytest.approx({"binary": 0.25, "multiclass": 0.25, "regression": 4.0}[task])
     assert loss.challenger_rows == 5
-
-
-# -- blocks ------------------------------------------------------------------------------------------------------
-
-
-@given(st.lists(st.booleans(), max_size=400), st.lists(st.booleans(), max_size=50))
-def test_later_rows_never_move_a_block(rows: list[bool], later: list[bool]) -> None:
-    before = list(blocks(np.array(rows, dtype=bool)))
-    after = list(blocks(np.array(rows + later, dtype=bool)))
-    assert after[: len(before)] == before
-    assert all(one.stop == two.start for one, two in pairwise(after))
-
-
-def test_blocks_hold_both_arms_and_grow_with_the_traffic() -> None:
-    tried = np.arange(200_000) % 10 == 0
-    cut = list(blocks(tried))
-    assert all(min(tried[block].sum(), (~tried[block]).sum()) >= watching.BLOCK_ROWS for block in cut)
-    assert len(cut) < 250
-    assert cut[-1].stop > 0.95 * len(tried)
-
-
-# -- losses ------------------------------------------------------------------------------------------------------
-
-
-def test_a_class_has_one_spelling() -> None:
-    assert {spell(one) for one in (True, 1, 1.0, "true", "True", "1", "1.0")} == {"1"}
-    assert spell("007") == "007"
-    assert spell(0.5) == spell("0.5") == "0.5"
-
-
-@given(st.one_of(st.text(), st.just("9" * 6000), st.just("[" * 100_000), st.just("1e999"), st.just("NaN")))
-def test_a_hostile_label_is_a_loss_or_none_and_never_an_error(label: str) -> None:
-    for task in ("binary", "multiclass", "regression"):
-        answer = '{"probabilities": {"a": 0.5}}' if task == "multiclass" else 0.5
-        (loss,) = losses(task, [answer], [label], ("0", "1"))
-        assert np.isnan(loss) or 0 <= loss < np.inf
-
-
-def test_the_positive_class_is_the_second() -> None:
-    assert losses("binary", [0.9, 0.9], ['"late"', '"on time"'], ("late", "on time")) == pytest.approx([0.81, 0.01])

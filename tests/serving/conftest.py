@@ -1,5 +1,5 @@
-"""Small models and a gateway in this process; see ``tests/worlds``."""
+"""Pretended models and a gateway in this process; see ``tests/worlds``."""
 
-from gateway_world import anyio_backend, model_folder, pipeline_folder, pretended, serve_model, stand
+from gateway_world import anyio_backend, pipeline_folder, pretended, stand
 
-__all__ = ["anyio_backend", "model_folder", "pipeline_folder", "pretended", "serve_model", "stand"]
+__all__ = ["anyio_backend", "pipeline_folder", "pretended", "stand"]

@@ -5,39 +5,15 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway_world import Pretended, Said
 from retrain.serving.runtime import ISOLATING_CALLS, Answered, Failed, Runner, ask_together
-
-
-@dataclass
-class Said:
-    output: list[Any]
-    scores: list[float]
-
-
-@dataclass
-class Pretended:
-    """A model that answers by a function of yours and counts the rows of its calls."""
-
-    score: Callable[[dict[str, Any]], float] = lambda row: float(row["x"])
-    calls: list[int] = field(default_factory=list)
-
-    def frame(self, records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-        if any(record["x"] == "not a number" for record in records):
-            raise ValueError("x should be a number")
-        return records
-
-    def answer(self, frame: Sequence[dict[str, Any]]) -> Said:
-        self.calls.append(len(frame))
-        scores = [self.score(row) for row in frame]
-        return Said([{"prediction": score} for score in scores], scores)
 
 
 def fails_on_negative(row: dict[str, Any]) -> float:

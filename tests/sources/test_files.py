@@ -1,4 +1,4 @@
-"""The files source, asked as `check`, `init` and the data's end ask it. How it is collected from: tests/stages/data."""
+"""The files source, asked as `check`, `init` and the data's end ask it. How it is collected from: tests/stages."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Shop:
 
 @pytest.fixture
 def shop(site: Site, monkeypatch: pytest.MonkeyPatch) -> Shop:
-    monkeypatch.setattr("retrain.check._dag", lambda spec, settings: iter(()))
+    monkeypatch.setattr("retrain.check._dag", lambda spec: iter(()))
     return Shop(site)
 
 

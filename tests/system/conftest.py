@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from retrain.demo.airflow import LocalAirflow, local_airflow
+from retrain.demo.airflow import LocalAirflow
 from retrain.ledger import Ledger
 from retrain.settings import Settings
 from retrain.site import Site
@@ -65,15 +65,15 @@ class Place:
     def trigger(self, data_end: datetime | None = None, **form: Any) -> str:
         """Start a run; ``force`` unless said otherwise."""
         asked = {"data_end": (data_end or visits.END).isoformat(), "force": True, **form}
-        return self.airflow.trigger("visits", asked)
+        return self.airflow.api.trigger("visits", asked)
 
     def finish(self, run_id: str, *, patience: float = 300) -> tuple[str, dict[str, str]]:
         """Wait for a run; its state, and the state of each of its tasks by stage."""
-        run = self.airflow.await_run("visits", run_id, patience=patience)
+        run = self.airflow.api.await_run("visits", run_id, patience=patience)
         return run["state"], self.states(run_id)
 
     def states(self, run_id: str) -> dict[str, str]:
-        tasks = self.airflow.tasks("visits", run_id)
+        tasks = self.airflow.api.tasks("visits", run_id)
         return {task_id.rpartition(".")[2]: task["state"] for task_id, task in tasks.items()}
 
     def new_data(self, seed: int) -> None:
@@ -100,8 +100,8 @@ def open_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
             (home / "dags").mkdir()
             (home / "dags" / "visits.py").write_text(f"PIPELINES = {str(pipelines)!r}\n{dags}")
             variables = {**settings.environment(), **environment}
-            airflow = stack.enter_context(local_airflow(home / "airflow", home / "dags", environment=variables))
-            airflow.await_dag("visits")
+            airflow = stack.enter_context(LocalAirflow(home / "airflow", home / "dags", environment=variables))
+            airflow.api.await_dag("visits")
             return Place(home, airflow, settings)
 
         yield open_

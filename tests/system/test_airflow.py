@@ -11,7 +11,9 @@ import httpx
 import psutil
 import pytest
 
-from retrain.demo.airflow import ENDED, looks
+from retrain.demo.airflow_api import ENDED
+from retrain.demo.processes import end_tree
+from retrain.demo.waiting import looks
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
@@ -37,7 +39,7 @@ def wait_for(place: Any, run_id: str, stage: str, state: str, *, patience: float
         states = place.states(run_id)
         if states.get(stage) == state:
             return
-        if place.airflow.run("visits", run_id)["state"] in ENDED:
+        if place.airflow.api.run("visits", run_id)["state"] in ENDED:
             break
     raise AssertionError(f"{stage} did not become {state}: {states}")
 
@@ -62,19 +64,19 @@ def test_the_first_model_is_released_and_every_task_says_what_came_of_it(place: 
     assert set(tasks.values()) == {"success"}
     assert place.ledger.champion().version == 1
 
-    found = place.airflow.tasks("visits", place.first)
+    found = place.airflow.api.tasks("visits", place.first)
     notes = {task_id: task["note"] for task_id, task in found.items() if task["state"] == "success"}
     assert all(notes.values()), notes
     assert "version 1 blessed" in notes["verdict.bless"]
-    assert "promoted" in place.airflow.run("visits", place.first)["note"]
+    assert "promoted" in place.airflow.api.run("visits", place.first)["note"]
 
 
 def test_the_links_lead_to_the_evidence(place: Any) -> None:
     path = f"/dags/visits/dagRuns/{place.first}/taskInstances"
-    verdict = place.airflow.call("GET", f"{path}/verdict.bless/links")["extra_links"]["Verdict"]
-    validation = place.airflow.call("GET", f"{path}/data.validate/links")["extra_links"]["Validation"]
-    ledger = place.airflow.call("GET", f"{path}/report/links")["extra_links"]["Ledger"]
-    viewer = {"Authorization": f"Bearer {place.airflow.token('viewer')}"}
+    verdict = place.airflow.api.call("GET", f"{path}/verdict.bless/links")["extra_links"]["Verdict"]
+    validation = place.airflow.api.call("GET", f"{path}/data.validate/links")["extra_links"]["Validation"]
+    ledger = place.airflow.api.call("GET", f"{path}/report/links")["extra_links"]["Ledger"]
+    viewer = {"Authorization": f"Bearer {place.airflow.api.token('viewer')}"}
     for address, shown in ((verdict, "baseline"), (validation, "pages"), (ledger, "is the first champion")):
         assert httpx.get(address).status_code == 401
         answer = httpx.get(address, headers=viewer)
@@ -97,7 +99,7 @@ def test_a_canary_goes_on_after_the_death_of_triggerer_and_scheduler(place: Any)
     to_the_canary(place, run_id)
     numbers = place.ledger.head
     for component in ("triggerer", "scheduler"):
-        place.airflow.kill_component(component)
+        end_tree([place.airflow.processes.pop(component).pid], grace=0)
     place.serve(40, seed=1)
     for component in ("triggerer", "scheduler"):
         place.airflow.start_component(component)
@@ -117,14 +119,14 @@ def test_a_challenger_that_fails_in_service_is_rolled_back(place: Any) -> None:
     assert (state, tasks["promote"], tasks["roll_back"]) == ("success", "skipped", "success")
     assert place.ledger.release().state == "rolled_back"
     assert place.ledger.champion().version == champion
-    assert "rolled back" in place.airflow.run("visits", run_id)["note"]
+    assert "rolled back" in place.airflow.api.run("visits", run_id)["note"]
 
 
 def test_a_canary_marked_failed_by_hand_is_rolled_back_by_the_report(place: Any) -> None:
     run_id = challenger(place, seed=4)
     to_the_canary(place, run_id)
     path = f"/dags/visits/dagRuns/{run_id}/taskInstances/release.canary"
-    place.airflow.call("PATCH", path, json={"new_state": "failed"})
+    place.airflow.api.call("PATCH", path, json={"new_state": "failed"})
     state, tasks = place.finish(run_id)
     assert (state, tasks["canary"], tasks["report"]) == ("failed", "failed", "success")
     assert place.ledger.release().state == "rolled_back"
@@ -153,7 +155,7 @@ def test_bad_data_makes_a_red_run_with_a_report(place: Any) -> None:
     state, tasks = place.finish(run_id)
     assert (state, tasks["collect"], tasks["train"]) == ("failed", "failed", "upstream_failed")
     assert tasks["report"] == "success"
-    note = place.airflow.tasks("visits", run_id)["data.collect"]
+    note = place.airflow.api.tasks("visits", run_id)["data.collect"]
     assert "What to do:" in note["note"]
     assert note["try_number"] == 1, "what cannot help is not tried again"
 
@@ -168,18 +170,18 @@ def test_a_broken_pipeline_shows_its_mistake_and_spares_the_others(open_place: A
 
     error = None
     for _ in looks(60, pause=0.5):
-        error = next(iter(other.airflow.import_errors()), None)
+        error = next(iter(other.airflow.api.import_errors()), None)
         if error:
             break
     assert error is not None
     assert error["filename"] == str(pipelines / "broken" / "pipeline.yaml")
     for part in ("line", "`canry`", "did you mean `canary`"):
         assert part in error["stack_trace"]
-    dag = other.airflow.await_dag("visits")
+    dag = other.airflow.api.await_dag("visits")
     assert (dag["is_stale"], dag["has_import_errors"]) == (False, False)
 
     (pipelines / "broken" / "pipeline.yaml").write_text(text)
-    other.airflow.await_dag("broken")
+    other.airflow.api.await_dag("broken")
 
 
 def test_nothing_is_left_running(open_place: Any, tmp_path: Path) -> None:

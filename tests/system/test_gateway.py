@@ -201,7 +201,7 @@ def test_killed_under_load_no_acknowledged_prediction_is_missing_or_double(
         for _ in range(3):
             before = len(load.acknowledged)
             time.sleep(SECONDS)
-            wait_for(lambda: len(load.acknowledged) > before + 20, "answers")  # noqa: B023
+            wait_for(lambda enough=before + 20: len(load.acknowledged) > enough, "answers")
             gateway.kill()
             gateway.start()
         time.sleep(SECONDS)
@@ -230,7 +230,7 @@ def test_releases_switch_under_load_without_a_failed_request(
             standing = ramp(standing, reason="no harm")
             release(site, standing)
             seen = len(load.versions)
-            wait_for(lambda: "2" in {v for _, v in load.versions[seen:]}, "an answer by the challenger")  # noqa: B023
+            wait_for(lambda seen=seen: "2" in {v for _, v in load.versions[seen:]}, "an answer by the challenger")
         standing = promote(standing, second, reason="good")
         promoted = release(site, standing)
         promotion = _last_answer_by("1", load, promoted)

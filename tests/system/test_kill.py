@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from retrain.artifacts import Request
-from retrain.demo.airflow import ENDED, looks
+from retrain.demo.airflow_api import ENDED
+from retrain.demo.waiting import looks
 from retrain.ledger import StageDone
 from retrain.retraining import retrain
 from retrain.settings import Settings
@@ -70,9 +71,9 @@ def finish_killing(place: Any, stops: Path, run_id: str) -> tuple[str, list[str]
             os.kill(int(reached.read_text()), signal.SIGKILL)
             reached.unlink()
             killed.append(reached.name)
-        if place.airflow.run("visits", run_id)["state"] in ENDED:
+        if place.airflow.api.run("visits", run_id)["state"] in ENDED:
             break
-    return place.airflow.run("visits", run_id)["state"], killed
+    return place.airflow.api.run("visits", run_id)["state"], killed
 
 
 def undisturbed(place: Any, home: Path, run_id: str, **form: Any) -> tuple[dict[str, str], list[str]]:

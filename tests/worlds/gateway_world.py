@@ -1,10 +1,8 @@
-"""Small models, real and pretended, and a gateway in this process."""
+"""Pretended models, and a gateway in this process."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -14,24 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pandas as pd
 import pytest
 from anyio.from_thread import start_blocking_portal
-from sklearn.linear_model import LogisticRegression
 
 from retrain.artifacts import ModelRef
 from retrain.ledger.release import Release, Served
 from retrain.log.reader import LogReader
 from retrain.model.model import Signature
-from retrain.model.store import keep_model
 from retrain.serving import gateway as gateways
 from retrain.serving.gateway import Gateway
 from retrain.serving.options import Options
 from retrain.site import Site
 from waiting import wait_for
 
-FEATURES = "import pandas as pd\n\ndef build(raw):\n    return pd.DataFrame({'x': raw['x'], 'y': raw['x'] * 2})\n"
 PIPELINE = """\
 name: {name}
 task: binary
@@ -79,45 +73,6 @@ def anyio_backend() -> str:
 @pytest.fixture
 def pretended() -> type[Pretended]:
     return Pretended
-
-
-@pytest.fixture
-def model_folder(tmp_path: Path) -> Callable[..., Path]:
-    """Make the folder of a real model: P(late) grows with x."""
-
-    def make(seed: int = 0, features: str = FEATURES, name: str | None = None) -> Path:
-        data = tmp_path / "models" / (name or f"model-{seed}") / "data"
-        data.mkdir(parents=True)
-        random = np.random.default_rng(seed)
-        x = random.normal(size=(200, 1))
-        estimator = LogisticRegression().fit(np.hstack([x, 2 * x]), x[:, 0] + random.normal(size=200) > 0)
-        (data / "estimator.pkl").write_bytes(pickle.dumps(estimator))
-        (data / "features.py").write_text(features)
-        card = {
-            "task": "binary",
-            "function": "build",
-            "inputs": {"x": "float64"},
-            "features": ["x", "y"],
-            "classes": [0, 1],
-            "metric": "brier",
-        }
-        (data / "model.json").write_text(json.dumps(card))
-        return data.parent
-
-    return make
-
-
-@pytest.fixture
-def serve_model(site: Site, model_folder: Callable[..., Path]) -> Callable[..., Served]:
-    """Put a real model into the store, ready to be released."""
-
-    site.settings.home.mkdir(exist_ok=True)
-
-    def keep(version: int, **how: Any) -> Served:
-        folder = model_folder(seed=version, **how)
-        return Served(version=version, model=keep_model(site.store, "flights", folder))
-
-    return keep
 
 
 QUICK = Options(poll=0.01, ship_every=0.02, challenger_patience=0.5, champion_patience=2.0, log_patience=5.0)

@@ -22,6 +22,7 @@ from airflow.sdk import (
     get_parsing_context,
 )
 from airflow.sdk.exceptions import AirflowTimetableInvalid
+from typing_extensions import override
 
 from retrain import story
 from retrain.airflow.hooks.site import configured
@@ -179,11 +180,13 @@ class BrokenPipeline(DAG):
         super().__init__(dag_id=folder.name, schedule=None, tags={"retrain", "broken"})
         self.error = error
 
+    @override
     def validate(self) -> None:
         """Called by Airflow after it has said which file this Dag is from; it is from ``pipeline.yaml``."""
         super().validate()
         self.relative_fileloc = self.error.file
 
+    @override
     def get_serialized_fields(self) -> frozenset[str]:
         """Called by Airflow to write the Dag down; raises the mistake."""
         raise self.error

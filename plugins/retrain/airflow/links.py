@@ -7,13 +7,14 @@ from urllib.parse import quote
 
 import attrs
 from airflow.sdk import BaseOperatorLink, conf
+from typing_extensions import override
 
 PREFIX = "/retrain"
 
 
 @attrs.define
 class EvidenceLink(BaseOperatorLink):
-    """To the page that shows what a task handed on: the validation, the verdict, the report …
+    """To the page that shows what a task handed on: the validation, say, or the verdict.
 
     :param name: what the button says.
     """
@@ -21,10 +22,12 @@ class EvidenceLink(BaseOperatorLink):
     name: str = attrs.field(default="Evidence")
 
     @property
+    @override
     def xcom_key(self) -> str:
         """Where Airflow keeps the link."""
         return "retrain_link_evidence"
 
+    @override
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The page of this task instance."""
         return page(ti_key)
@@ -37,10 +40,12 @@ class LedgerLink(BaseOperatorLink):
     name: str = attrs.field(default="Ledger")
 
     @property
+    @override
     def xcom_key(self) -> str:
         """Where Airflow keeps the link."""
         return "retrain_link_ledger"
 
+    @override
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The ledger, with this run's entries marked."""
         return f"{page(ti_key)}/ledger"
@@ -53,10 +58,12 @@ class MlflowRunLink(BaseOperatorLink):
     name: str = attrs.field(default="MLflow run")
 
     @property
+    @override
     def xcom_key(self) -> str:
         """Where Airflow keeps the link."""
         return "retrain_link_mlflow"
 
+    @override
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """The run's page; empty if MLflow has no address, or nothing was trained."""
         return str(getattr(operator, "mlflow_run", ""))

@@ -25,7 +25,7 @@ PUSHED = re.compile(r"/execution/xcoms/([^/]+)/([^/]+)/([^/]+)/retrain_(note|run
 LONGEST = 1000
 
 
-class Target(NamedTuple):
+class NoteKey(NamedTuple):
     """Whose note it is."""
 
     dag_id: str
@@ -71,7 +71,7 @@ class TaskNotes:
                 log.warning("The note of %s could not be kept", target, exc_info=True)
 
 
-def target_of(scope: Message) -> Target | None:
+def target_of(scope: Message) -> NoteKey | None:
     """Whose note a request carries, if it carries one."""
     if scope["type"] != "http" or scope["method"] != "POST":
         return None
@@ -80,10 +80,10 @@ def target_of(scope: Message) -> Target | None:
         return None
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
     index = query.get("map_index", ["-1"])[0]
-    return Target(found[1], found[2], found[3], int(index) if index.lstrip("-").isdigit() else -1, found[4])
+    return NoteKey(found[1], found[2], found[3], int(index) if index.lstrip("-").isdigit() else -1, found[4])
 
 
-def keep(target: Target, text: str) -> None:
+def keep(target: NoteKey, text: str) -> None:
     """Write a note, unless a human wrote the one that is there."""
     from airflow.models.dagrun import DagRun
     from airflow.models.taskinstance import TaskInstance

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.module_loading import import_string
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.spec import Alert, Notifier
 
@@ -22,6 +23,7 @@ class ContextNotifier(Notifier):
 
     context: Mapping[str, Any] = Field(repr=False)
 
+    @override
     def send(self, event: Event) -> None:
         import_string(self.notifier)(**self.arguments)({**self.context, "retrain_event": event.as_json()})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.spec.alert import Alert
 
@@ -10,13 +11,14 @@ from retrain.spec.alert import Alert
 class Sender(Alert):
     """Base of everything an event can be sent to. Its settings are its fields.
 
-    A sender defines :meth:`send`, which is called in a thread of its own and is given up after
-    :data:`retrain.alerts.PATIENCE` seconds, and may define :meth:`problem` for ``retrain check``. What an event says
-    may come from the data: send it as plain text.
+    A sender defines :meth:`Alert.send`, which is called in a thread of its own and is given up after
+    :data:`retrain.alerts.PATIENCE` seconds, and may define :meth:`Alert.problem` for ``retrain check``. What an event
+    says may come from the data: send it as plain text.
     """
 
     to: str = Field(description="The sender: webhook, an import path package.module:Name, or an entry point's name.")
 
     @property
+    @override
     def name(self) -> str:
         return self.to

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
+from typing_extensions import override
 
 from retrain.alerts.base import Sender
 from retrain.errors import AlertError
@@ -49,6 +50,7 @@ class Webhook(Sender):
             return url
         raise _mistake("an http or https address such as https://example.org/hook, or $NAME")
 
+    @override
     def send(self, event: Event) -> None:
         import httpx
 
@@ -69,6 +71,7 @@ class Webhook(Sender):
                 do="see that it is up and its address is right; this event is not sent again.",
             )
 
+    @override
     def problem(self) -> Problem | None:
         if not self.url.startswith("$") or _host(os.environ.get(self.url[1:], "")):
             return None

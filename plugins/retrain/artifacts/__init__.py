@@ -33,8 +33,7 @@ from retrain.artifacts.request import Request
 from retrain.artifacts.scorecard import Score, Scorecard, SliceScore
 from retrain.artifacts.snapshot import Part, Snapshot, SourceFile
 from retrain.artifacts.validation import ExpectationResult, Validation
-from retrain.artifacts.verdict import GateResult, Outcome, Verdict
-from retrain.errors import ObjectMissing
+from retrain.artifacts.verdict import GateResult, Verdict, VerdictOutcome
 
 KINDS: Mapping[str, type[Artifact]] = {
     kind.kind: kind
@@ -53,18 +52,6 @@ KINDS: Mapping[str, type[Artifact]] = {
 }
 
 
-def kind_of(ref: Ref) -> type[Artifact]:
-    """The class a reference points at."""
-    try:
-        return KINDS[ref.kind]
-    except KeyError:
-        raise ObjectMissing(
-            f"'{ref.kind}' is not a kind of artifact.",
-            where=f"pipeline {ref.pipeline}, key {ref.key}",
-            do=f"pass a reference to one of {', '.join(KINDS)}.",
-        ) from None
-
-
 __all__ = [
     "KINDS",
     "Age",
@@ -80,7 +67,6 @@ __all__ = [
     "GateResult",
     "ModelRef",
     "Moment",
-    "Outcome",
     "Part",
     "Ref",
     "Rehearsal",
@@ -94,10 +80,10 @@ __all__ = [
     "Validation",
     "Value",
     "Verdict",
+    "VerdictOutcome",
     "canonical",
     "digest",
     "digest_file",
     "identity",
-    "kind_of",
     "now",
 ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from typing_extensions import override
+
 from retrain.artifacts.artifact import Artifact, Moment, Ref, Value
 
 
@@ -45,6 +47,7 @@ class Candidate(Artifact):
     finite: bool
 
     @property
+    @override
     def summary(self) -> str:
         estimator = self.estimator.rpartition(".")[2]
         return f"version {self.version}: {estimator}, best of {self.tried}, on {self.train_rows:,} rows"

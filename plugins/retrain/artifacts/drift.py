@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.artifacts.artifact import Artifact, Ref, Value
 
@@ -36,6 +37,7 @@ class Drift(Artifact):
     skipped: dict[str, str] = Field(default_factory=dict)
 
     @property
+    @override
     def summary(self) -> str:
         if self.reference is None:
             return "no champion yet: nothing to compare with"

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from pydantic import model_validator
+from typing_extensions import override
 
 from retrain.artifacts.artifact import Artifact, FileRef, Moment, Ref
 from retrain.artifacts.snapshot import Part, content
@@ -64,6 +65,7 @@ class FeatureSet(Artifact):
         return content(self.parts)
 
     @property
+    @override
     def summary(self) -> str:
         return (
             f"{len(self.features)} features; {self.train_rows:,} rows to train on, {self.holdout_rows:,} held out "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from retrain.artifacts.artifact import Artifact, Ref, Value
 
 
@@ -28,5 +30,6 @@ class Freshness(Artifact):
     reason: str
 
     @property
+    @override
     def summary(self) -> str:
         return f"version {self.version} is {'fresh' if self.fresh else 'stale'}: {self.reason}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from retrain.artifacts.artifact import Artifact, Ref
 
 
@@ -27,5 +29,6 @@ class Rehearsal(Artifact):
     reason: str
 
     @property
+    @override
     def summary(self) -> str:
         return f"version {self.version} rehearsal {'passed' if self.passed else 'failed'}: {self.reason}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from retrain.artifacts.artifact import Artifact
 
 
@@ -23,5 +25,6 @@ class Report(Artifact):
     version: int | None = None
 
     @property
+    @override
     def summary(self) -> str:
         return self.headline

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from retrain.artifacts.artifact import Artifact, FileRef, Ref, Value
 
 
@@ -62,6 +64,7 @@ class Scorecard(Artifact):
     blocks: str = "days"
 
     @property
+    @override
     def summary(self) -> str:
         if not self.scores:
             return f"version {self.version}: nothing could be scored"

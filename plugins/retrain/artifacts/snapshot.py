@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from pydantic import model_validator
+from typing_extensions import override
 
 from retrain.artifacts.artifact import Artifact, FileRef, Moment, Value, canonical, digest
 
@@ -82,6 +83,7 @@ class Snapshot(Artifact):
         return content(self.parts)
 
     @property
+    @override
     def summary(self) -> str:
         files = all(source.bytes is not None for source in self.sources)
         origin = f"{len(self.sources)} files" if files else ", ".join(source.path for source in self.sources)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from retrain.artifacts.artifact import Artifact, FileRef, Ref, Value
 
 
@@ -39,6 +41,7 @@ class Validation(Artifact):
     evidence: FileRef | None = None
 
     @property
+    @override
     def summary(self) -> str:
         failed = sum(not result.success for result in self.results)
         if not failed:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.artifacts.artifact import Artifact, Ref, Value
 
-Outcome = Literal["blessed", "vetoed", "undecided"]
+VerdictOutcome = Literal["blessed", "vetoed", "undecided"]
 
 
 class GateResult(Value):
@@ -29,10 +30,11 @@ class Verdict(Artifact):
     candidate: Ref
     version: int
     champion: int | None
-    outcome: Outcome
+    outcome: VerdictOutcome
     gates: tuple[GateResult, ...]
     reason: str
 
     @property
+    @override
     def summary(self) -> str:
         return f"version {self.version} {self.outcome}: {self.reason}"

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def console(*, stderr: bool = False) -> Console:
+def console() -> Console:
     """The terminal. Without one, lines are not folded."""
     from rich.console import Console
 
-    made = Console(stderr=stderr, highlight=False, soft_wrap=True)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, soft_wrap=True, width=160)
+    made = Console(highlight=False, soft_wrap=True)
+    return made if made.is_terminal else Console(highlight=False, soft_wrap=True, width=160)
 
 
 def say(text: str) -> None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from typing_extensions import override
+
 from retrain.spec import Source
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ class Window:
     start: datetime
     end: datetime
 
+    @override
     def __str__(self) -> str:
         return f"[{self.start:%Y-%m-%d %H:%M} UTC, {self.end:%Y-%m-%d %H:%M} UTC)"
 

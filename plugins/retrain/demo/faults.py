@@ -42,23 +42,23 @@ def delays_in_seconds(frame: DataFrame) -> DataFrame:
     return frame.assign(**{OUTCOME: frame[OUTCOME] * 60})
 
 
-def carrier_vanished(frame: DataFrame, carrier: str = VANISHED) -> DataFrame:
+def carrier_vanished(frame: DataFrame) -> DataFrame:
     """The code of one large carrier is missing from its rows."""
-    return frame.assign(carrier=frame["carrier"].mask(frame["carrier"] == carrier))
+    return frame.assign(carrier=frame["carrier"].mask(frame["carrier"] == VANISHED))
 
 
-def duplicated_rows(frame: DataFrame, share: float = 0.08, seed: int = 8) -> DataFrame:
+def duplicated_rows(frame: DataFrame) -> DataFrame:
     """A share of the rows is there twice, in the order of time like all others."""
     import pandas as pd
 
-    again = frame.sample(frac=share, random_state=seed)
+    again = frame.sample(frac=0.08, random_state=8)
     return pd.concat([frame, again]).sort_values([TIMESTAMP, KEY], kind="stable", ignore_index=True)
 
 
 # A bad model: the data passes validation, the gates veto what is trained on it.
 
 
-def shuffled_labels(frame: DataFrame, before: datetime, seed: int = 4) -> DataFrame:
+def shuffled_labels(frame: DataFrame, before: datetime) -> DataFrame:
     """Arrival delays handed round among the flights that left before a moment; later ones stay true.
 
     Delays go only to flights that have one, so cancelled flights stay cancelled and every column has
@@ -68,7 +68,7 @@ def shuffled_labels(frame: DataFrame, before: datetime, seed: int = 4) -> DataFr
 
     delays = frame[OUTCOME].to_numpy(dtype=np.float64, copy=True)
     rows = np.flatnonzero((frame[TIMESTAMP] < before).to_numpy() & ~np.isnan(delays))
-    delays[rows] = np.random.default_rng(seed).permutation(delays[rows])
+    delays[rows] = np.random.default_rng(4).permutation(delays[rows])
     return frame.assign(**{OUTCOME: delays})
 
 
@@ -134,25 +134,25 @@ def features_of_the_moment(source: str) -> str:
     return source.rstrip("\n") + "\n" + _CURRENT_DELAY_FEATURES
 
 
-def live_without_tailnum(requests: Iterable[LiveRequest], rate: float = 0.05, seed: int = 5) -> Iterator[LiveRequest]:
+def live_without_tailnum(requests: Iterable[LiveRequest]) -> Iterator[LiveRequest]:
     """Live requests of which a share names no aircraft. The champion's features do not look at it."""
     import random
 
-    chance = random.Random(seed)
+    chance = random.Random(5)
     for request in requests:
-        if chance.random() < rate:
+        if chance.random() < 0.05:
             request = replace(request, payload={**request.payload, "tailnum": None})
         yield request
 
 
-def live_changed_feed(requests: Iterable[LiveRequest], carrier: str = CHANGED_FEED) -> Iterator[LiveRequest]:
+def live_changed_feed(requests: Iterable[LiveRequest]) -> Iterator[LiveRequest]:
     """Live requests in which one carrier's ``carrier_delay`` holds a clock time, such as 1745.
 
     A column was added to the carrier's live feed, and what is read by position moved by one. The
     champion's features do not look at it; the history, gathered by another way, is right.
     """
     for request in requests:
-        if request.payload["carrier"] == carrier:
+        if request.payload["carrier"] == CHANGED_FEED:
             clock = float(request.payload["sched_dep_time"])
             request = replace(request, payload={**request.payload, "carrier_delay": clock})
         yield request

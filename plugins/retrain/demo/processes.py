@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -29,16 +30,30 @@ def marks(home: Path) -> dict[str, str]:
     return {MARK: str(home), "SPT_NOENV": "1"}
 
 
-def spawn(
-    command: Sequence[str], home: Path, environment: Mapping[str, str], log: Path, *, cwd: Path | None = None
-) -> subprocess.Popen[bytes]:
-    """Start a process of the demo, out of reach of the terminal's Ctrl-C; what it says goes to ``log``."""
+def inherited() -> dict[str, str]:
+    """The environment of this process without what it says about another Airflow, MLflow or site of ours."""
+    others = ("AIRFLOW", "MLFLOW_", "RETRAIN_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(others)}
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def spawn(command: Sequence[str], environment: Mapping[str, str], log: Path, *, cwd: Path) -> subprocess.Popen[bytes]:
+    """Start a process out of reach of the terminal's Ctrl-C; what it says goes to ``log``.
+
+    :param environment: all of it, with the demo's :func:`marks` if it is one of the demo's.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as stream:
         return subprocess.Popen(
             command,
-            env={**environment, **marks(home)},
-            cwd=cwd or home,
+            env=environment,
+            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -77,6 +92,31 @@ def _signal(processes: list[psutil.Process], number: int) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.send_signal(number)
+
+
+def end_tree(pids: list[int], *, grace: float) -> None:
+    """End processes and all their descendants: SIGTERM to the processes, then SIGKILL to whoever is left.
+
+    :param pids: in the order in which they are to be told.
+    :param grace: seconds between the two; 0 kills at once.
+    """
+    roots: list[psutil.Process] = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            roots.append(psutil.Process(pid))
+    family = list(roots)
+    for root in roots:
+        with suppress(psutil.NoSuchProcess):
+            family += root.children(recursive=True)
+    if grace > 0:
+        for root in roots:
+            with suppress(psutil.NoSuchProcess):
+                root.send_signal(signal.SIGTERM)
+        psutil.wait_procs(family, timeout=grace)
+    for process in family:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(family, timeout=grace or 5)
 
 
 @contextmanager

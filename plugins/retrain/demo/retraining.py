@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from retrain.artifacts import Artifact
-from retrain.demo.airflow import ENDED, AirflowError, looks
+from retrain.demo.airflow_api import ENDED, AirflowError
 from retrain.demo.data import LiveRequest
 from retrain.demo.stack import PIPELINE, Stack
 from retrain.demo.traffic import Tally, Traffic
 from retrain.demo.view import View
+from retrain.demo.waiting import looks
 from retrain.ledger import Entry, StageDone, Trained
 from retrain.ledger.overrule import roll_back
 from retrain.ledger.release import Release
@@ -88,26 +89,23 @@ class Retraining:
         return (decided[-1] - ramped[0]).total_seconds() if ramped and decided else 0.0
 
 
-def retrain(
-    stack: Stack, view: View, data_end: datetime, *, live: Live | None = None, patience: float = PATIENCE
-) -> Retraining:
+def retrain(stack: Stack, view: View, data_end: datetime, *, live: Live | None = None) -> Retraining:
     """Ask Airflow for a retraining and watch it to its end.
 
     :param live: replayed against the gateway from the moment the challenger is tried until it is decided about.
-    :param patience: seconds after which a challenger that is still tried is rolled back by hand.
     :raises AirflowError: the run did not end in time.
     """
     began = time.monotonic()
-    run = stack.airflow.trigger(PIPELINE, {"data_end": data_end.isoformat()})
+    run = stack.airflow.api.trigger(PIPELINE, {"data_end": data_end.isoformat()})
     watched = Watched(stack, view, Retraining(stack, run), live)
     try:
-        for _ in looks(patience, pause=PAUSE):
+        for _ in looks(PATIENCE, pause=PAUSE):
             if watched.look():
                 return watched.result(time.monotonic() - began)
         watched.give_up()
     finally:
         watched.end_traffic()
-    raise AirflowError(f"Run {run} did not end within {patience:g} s; its tasks: {watched.retraining.states}.")
+    raise AirflowError(f"Run {run} did not end within {PATIENCE:g} s; its tasks: {watched.retraining.states}.")
 
 
 class Watched:
@@ -127,7 +125,7 @@ class Watched:
                 self.show_release(entry.body)
         self.told = len(entries)
         self.attend_traffic(self.ledger.release())
-        tasks = self.stack.airflow.tasks(PIPELINE, self.retraining.run)
+        tasks = self.stack.airflow.api.tasks(PIPELINE, self.retraining.run)
         states = self.retraining.states
         ended = [task for task in tasks.values() if task["state"] in OVER and task["task_id"] not in states]
         for task in sorted(ended, key=lambda task: str(task["end_date"])):
@@ -136,7 +134,7 @@ class Watched:
         self.show_now(tasks)
         if states.get("report") is None:
             return False
-        self.retraining.state = str(self.stack.airflow.run(PIPELINE, self.retraining.run)["state"])
+        self.retraining.state = str(self.stack.airflow.api.run(PIPELINE, self.retraining.run)["state"])
         return self.retraining.state in ENDED
 
     def result(self, seconds: float) -> Retraining:
@@ -181,7 +179,7 @@ class Watched:
 
     def show(self, task: dict[str, Any]) -> None:
         """A task is over."""
-        note = self.stack.airflow.xcom(PIPELINE, self.retraining.run, task["task_id"], NOTE)
+        note = self.stack.airflow.api.xcom(PIPELINE, self.retraining.run, task["task_id"], NOTE)
         self.view.line(task["state"], task["task_id"], note or "", task["duration"])
 
     def show_release(self, release: Release) -> None:

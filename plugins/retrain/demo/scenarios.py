@@ -6,29 +6,21 @@ line. What was changed is put back afterwards.
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import time
-import traceback
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
-
 from retrain.artifacts import Rehearsal, Validation, Verdict
 from retrain.demo import data, faults
-from retrain.demo.airflow import looks
-from retrain.demo.data import LiveRequest
-from retrain.demo.retraining import RATE, Live, Retraining, retrain
+from retrain.demo.retraining import RATE, Live, Retraining
+from retrain.demo.scenario import Demo, Findings, Scenario, live
 from retrain.demo.stack import PIPELINE, Stack, StackError
 from retrain.demo.traffic import Traffic
-from retrain.demo.view import Step, View
+from retrain.demo.waiting import looks
 from retrain.ledger import Release
 
 if TYPE_CHECKING:
@@ -36,128 +28,13 @@ if TYPE_CHECKING:
 
 APRIL, MAY, JUNE = (datetime(data.YEAR, month, 1, tzinfo=UTC) for month in (4, 5, 6))
 HOLDOUT_BEGINS = datetime(data.YEAR, 5, 18, tzinfo=UTC)
-ASKED = 40
-
-
-class Findings:
-    """What is seen of a step, one by one. Only if everything is as expected, the step is."""
-
-    def __init__(self) -> None:
-        self.seen: list[str] = []
-        self.missed: list[str] = []
-
-    def see(self, as_expected: bool, told: str) -> None:
-        """Take down something worth telling."""
-        (self.seen if as_expected else self.missed).append(told)
-
-    def require(self, as_expected: bool, otherwise: str) -> None:
-        """Take down something that is worth telling only if it is not as expected."""
-        if not as_expected:
-            self.missed.append(otherwise)
-
-    @property
-    def as_expected(self) -> bool:
-        """Was everything as expected?"""
-        return bool(self.seen) and not self.missed
-
-    def __str__(self) -> str:
-        return "; ".join(self.seen) if self.as_expected else "NOT AS EXPECTED: " + "; ".join(self.missed)
-
-
-@dataclass
-class Demo:
-    """What every scenario is given.
-
-    :param steps: what came of each step so far.
-    """
-
-    stack: Stack
-    view: View
-    steps: list[Step] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, scenario: str, name: str, expected: str) -> Iterator[Findings]:
-        """One step: takes down what is found, how long it took, and what went wrong.
-
-        An error is a finding too: the story goes on, and the log keeps the traceback.
-        """
-        findings, began = Findings(), time.monotonic()
-        try:
-            yield findings
-        except Exception as error:
-            findings.require(False, f"{type(error).__name__}: {error}")
-            with (self.stack.home / "logs" / "demo.log").open("a") as log:
-                traceback.print_exc(file=log)
-        step = Step(scenario, name, expected, str(findings), findings.as_expected, time.monotonic() - began)
-        self.steps.append(step)
-        self.view.step(step)
-
-    def retrain(self, data_end: datetime, live: Live | None = None) -> Retraining:
-        """One retraining on the real Dag."""
-        return retrain(self.stack, self.view, data_end, live=live)
-
-    @property
-    def versions(self) -> int:
-        """How many versions were ever trained."""
-        return len(self.stack.site.ledger(PIPELINE).versions())
-
-    @property
-    def fallbacks(self) -> int:
-        """How many requests the challenger failed on and the champion answered, as the gateway's metrics say."""
-        text = httpx.get(f"{self.stack.gateway_url}/metrics", timeout=10, trust_env=False).text
-        found = re.search(rf'^retrain_fallbacks_total{{pipeline="{PIPELINE}"}} ([0-9.e+]+)', text, re.MULTILINE)
-        return int(float(found[1])) if found else 0
-
-    @property
-    def champion(self) -> int | None:
-        """Who serves, as the ledger says."""
-        served = self.stack.site.ledger(PIPELINE).champion()
-        return served.version if served else None
-
-    def answering(self, version: int, *, patience: float = 10) -> bool:
-        """Does the gateway answer real requests, all of them, by this version?"""
-        return any(self.ask() == {version: ASKED} for _ in looks(patience))
-
-    def ask(self) -> Counter[int]:
-        """Ask about some flights of July and count who answers; -1 stands for an error."""
-        versions: Counter[int] = Counter()
-        with httpx.Client(base_url=self.stack.gateway_url, timeout=10, trust_env=False) as client:
-            for request in live(7)[:ASKED]:
-                answer = client.post("/invocations", json={"dataframe_records": [request.payload]})
-                versions[int(answer.headers["X-Retrain-Version"]) if answer.is_success else -1] += 1
-        return versions
-
-    @contextmanager
-    def changed_months(self, months: Sequence[int], change: Callable[[DataFrame], DataFrame]) -> Iterator[None]:
-        """Month files with a fault in them; afterwards the true ones are back."""
-        try:
-            for month in months:
-                data.write_frame(change(data.month_frame(month)), self.stack.months / data.month_name(month))
-            yield
-        finally:
-            data.write_months(self.stack.months, months)
-
-    @contextmanager
-    def changed_features(self, change: Callable[[str], str]) -> Iterator[None]:
-        """A new version of the pipeline's feature file; afterwards the old one is back."""
-        file = self.stack.pipeline / "features.py"
-        text = file.read_text()
-        try:
-            file.write_text(change(text))
-            yield
-        finally:
-            file.write_text(text)
-
-
-def live(month: int) -> list[LiveRequest]:
-    """A month's flights as live traffic."""
-    return list(data.live_requests(data.month_frame(month)))
 
 
 # -- 1 ---------------------------------------------------------------------------------------------------------
 
 
 def first_model(demo: Demo) -> None:
+    """Three months, and nobody to compare with."""
     data.write_months(demo.stack.months, (1, 2, 3))
     with demo.step("first-model", "first model", "blessed without a champion; serves everybody") as found:
         run = demo.retrain(APRIL)
@@ -175,6 +52,7 @@ def first_model(demo: Demo) -> None:
 
 
 def retraining(demo: Demo) -> None:
+    """A month more: judged against the champion, tried on live requests, promoted."""
     data.write_months(demo.stack.months, (4,))
     with demo.step("retraining", "retraining", "blessed against the champion, tried live, promoted") as found:
         run = demo.retrain(MAY, Live(live(5)))
@@ -195,6 +73,7 @@ def retraining(demo: Demo) -> None:
 
 
 def bad_data(demo: Demo) -> None:
+    """Three faults in a month file; the expectations find each."""
     for name, change in (
         ("delays in seconds", faults.delays_in_seconds),
         ("carrier vanished", faults.carrier_vanished),
@@ -240,6 +119,7 @@ def _quarantine(demo: Demo, validation: Validation | None) -> tuple[int, int]:
 
 
 def bad_model(demo: Demo) -> None:
+    """Two faults that no expectation finds; a gate finds each."""
     for name, story, change, gates in (
         ("labels shuffled", "shuffled_labels", _shuffled, {"baseline", "change"}),
         ("label leaked", "leaked_outcome", faults.leaked_outcome, {"suspicious"}),
@@ -266,6 +146,7 @@ def _shuffled(frame: DataFrame) -> DataFrame:
 
 
 def bad_release(demo: Demo) -> None:
+    """Two faults that no gate finds; the canary finds each."""
     data.write_months(demo.stack.months, (5,))
     june = live(6)
     raising = Live(june, once_live=list(faults.live_without_tailnum(june)))
@@ -296,6 +177,7 @@ def bad_release(demo: Demo) -> None:
 
 
 def rollback(demo: Demo) -> None:
+    """Back by hand while requests come, with one command."""
     ledger = demo.stack.site.ledger(PIPELINE)
     expected = "the version before answers in a second; no request fails"
     with demo.step("rollback", "rollback by hand", expected) as found:
@@ -362,19 +244,6 @@ def _outcome(verdict: Verdict | None) -> str:
 
 def _gates(verdict: Verdict | None, outcome: str) -> list[str]:
     return [gate.gate for gate in verdict.gates if gate.outcome == outcome] if verdict else []
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A part of the demo.
-
-    :param needs: the scenarios that must have gone well before.
-    """
-
-    name: str
-    title: str
-    play: Callable[[Demo], None]
-    needs: tuple[str, ...] = ()
 
 
 SCENARIOS = (

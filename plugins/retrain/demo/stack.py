@@ -14,8 +14,10 @@ from pathlib import Path
 import httpx
 
 import retrain
-from retrain.demo.airflow import USER, LocalAirflow, free_port, inherited, looks
-from retrain.demo.processes import marks, spawn, stop_all
+from retrain.demo.airflow import LocalAirflow
+from retrain.demo.airflow_api import USER
+from retrain.demo.processes import free_port, inherited, marks, spawn, stop_all
+from retrain.demo.waiting import looks
 from retrain.errors import RetrainError
 from retrain.settings import Settings
 from retrain.site import Site
@@ -71,7 +73,7 @@ class Stack:
     @property
     def places(self) -> list[tuple[str, str]]:
         """What runs where."""
-        login = f"{self.airflow.url}  (login {USER} / {self.airflow.password})"
+        login = f"{self.airflow.url}  (login {USER} / {self.airflow.api.password})"
         return [("Airflow", login), ("MLflow", self.mlflow_url), ("gateway", self.gateway_url)]
 
     # -- starting and stopping -------------------------------------------------------------------------------
@@ -96,7 +98,7 @@ class Stack:
         self.airflow.start(patience=PATIENCE)
         self._await_answer("mlflow", f"{self.mlflow_url}/health")
         self._await_answer("gateway", f"{self.gateway_url}/ping")
-        self.airflow.await_dag(PIPELINE, patience=PATIENCE)
+        self.airflow.api.await_dag(PIPELINE, patience=PATIENCE)
 
     def stop(self) -> None:
         """Stop every process, whoever started it."""
@@ -109,7 +111,7 @@ class Stack:
     # -- inside ----------------------------------------------------------------------------------------------
 
     def _start(self, part: str, *command: str) -> None:
-        self._processes[part] = spawn(command, self.home, self.environment, self._log(part))
+        self._processes[part] = spawn(command, self.environment, self._log(part), cwd=self.home)
 
     def _log(self, part: str) -> Path:
         return self.home / "logs" / f"{part}.log"

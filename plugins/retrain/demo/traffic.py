@@ -19,6 +19,7 @@ from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
 import orjson
+from typing_extensions import override
 
 from retrain.demo.data import LiveRequest
 
@@ -63,6 +64,7 @@ class Tally:
     per_second: float
     median_ms: float
 
+    @override
     def __str__(self) -> str:
         shares = ", ".join(f"v{version} {count:,}" for version, count in sorted(self.versions.items()))
         return (
@@ -224,7 +226,7 @@ class Connection:
     async def post(self, path: str, body: bytes, request_id: str | None = None) -> tuple[int, bytes, bytes]:
         """Send JSON; returns the status, the head and the body of the answer.
 
-        :raises OSError, IncompleteReadError: the connection broke.
+        :raises OSError, asyncio.IncompleteReadError: the connection broke.
         """
         name = f"X-Request-Id: {request_id}\r\n" if request_id else ""
         head = (

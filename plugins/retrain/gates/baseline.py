@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from retrain.artifacts import GateResult, Score
 from retrain.gates.base import Evidence, Gate
 from retrain.metrics.harm import Harm, missing
@@ -13,6 +15,7 @@ WORTH = 0.01
 class Baseline(Gate):
     """A model must be shown to be better than the majority class (or the mean) and than one feature alone."""
 
+    @override
     def judge(self, evidence: Evidence) -> GateResult:
         """Passes if every baseline is shown to be worse.
 

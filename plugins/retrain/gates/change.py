@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.artifacts import GateResult
 from retrain.gates.base import Evidence, Gate
@@ -18,10 +19,12 @@ class Change(Gate):
     relative: float | None = Field(None, ge=0, description="As a share of the champion's score.")
 
     @classmethod
+    @override
     def default(cls) -> Self:
         """Half a point of the metric."""
         return cls(absolute=0.005)
 
+    @override
     def judge(self, evidence: Evidence) -> GateResult:
         """The smaller bound is the margin, so that both hold."""
         if evidence.scorecard.champion is None:

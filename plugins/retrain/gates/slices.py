@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.artifacts import GateResult, SliceScore
 from retrain.gates.base import Evidence, Gate
@@ -17,10 +18,12 @@ class Slices(Gate):
     min_rows: int = Field(200, ge=1, description="Smaller slices are left out, by name.")
     margin: float = Field(0.02, ge=0, description="How much worse a slice may be shown to be.")
 
+    @override
     def needs(self) -> tuple[str, ...]:
         """The columns that are sliced by."""
         return self.columns
 
+    @override
     def judge(self, evidence: Evidence) -> GateResult:
         """Fails if harm beyond the margin is shown on a slice, or a slice lacks its score.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from retrain.artifacts import GateResult
 from retrain.gates.base import Evidence, Gate
 
@@ -9,6 +11,7 @@ from retrain.gates.base import Evidence, Gate
 class Stability(Gate):
     """Nothing the model has learnt, is given or answers may be NaN or infinite."""
 
+    @override
     def judge(self, evidence: Evidence) -> GateResult:
         """Fails if any of it is not a finite number."""
         scorecard = evidence.scorecard

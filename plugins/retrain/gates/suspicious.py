@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.artifacts import GateResult
 from retrain.gates.base import Evidence, Gate
@@ -15,6 +16,7 @@ class Suspicious(Gate):
     absolute: float | None = Field(None, gt=0, description="In units of the metric.")
     relative: float | None = Field(0.3, gt=0, description="0.3: a loss 30 % lower than the champion's.")
 
+    @override
     def judge(self, evidence: Evidence) -> GateResult:
         """Fails if the improvement is shown to be beyond any limit that is given.
 

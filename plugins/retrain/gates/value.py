@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import isfinite
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.artifacts import GateResult
 from retrain.gates.base import Evidence, Gate
@@ -16,6 +17,7 @@ class Value(Gate):
     lower: float | None = Field(None, description="The score must be shown to be above this.")
     upper: float | None = Field(None, description="The score must be shown to be below this.")
 
+    @override
     def judge(self, evidence: Evidence) -> GateResult:
         """``lower ≤ score ≤ upper``, of the score's bounds."""
         if self.lower is None and self.upper is None:

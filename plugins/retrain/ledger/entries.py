@@ -21,8 +21,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import SerializeAsAny, field_validator, model_validator
+from typing_extensions import override
 
-from retrain.artifacts import ModelRef, Moment, Outcome, Ref, Value
+from retrain.artifacts import ModelRef, Moment, Ref, Value, VerdictOutcome
 from retrain.ledger.body import Body
 from retrain.ledger.release import Release
 
@@ -41,6 +42,7 @@ class StageDone(Body):
     summary: str
 
     @property
+    @override
     def line(self) -> str:
         return f"{self.stage}: {self.summary}"
 
@@ -61,6 +63,7 @@ class Trained(Body):
     run_id: str
 
     @property
+    @override
     def line(self) -> str:
         return f"version {self.version} trained on data until {self.data_end:%Y-%m-%d %H:%M}"
 
@@ -75,12 +78,13 @@ class Judged(Body):
     kind: ClassVar[str] = "verdict"
 
     version: int
-    outcome: Outcome
+    outcome: VerdictOutcome
     reason: str
     verdict: Ref | None
     by: str = GATES
 
     @property
+    @override
     def line(self) -> str:
         who = "" if self.by == GATES else f" by {self.by}"
         return f"version {self.version} {self.outcome}{who}: {self.reason}"
@@ -96,6 +100,7 @@ class Answered(Body):
     reason: str
 
     @property
+    @override
     def line(self) -> str:
         word = "approved" if self.approved else "rejected"
         return f"version {self.version} {self.reason if self.reason.startswith(word) else f'{word}: {self.reason}'}"
@@ -110,6 +115,7 @@ class FreshEnough(Body):
     champion: int
 
     @property
+    @override
     def line(self) -> str:
         return f"ended early: {self.reason}"
 
@@ -123,6 +129,7 @@ class Stale(Body):
     reason: str
 
     @property
+    @override
     def line(self) -> str:
         return f"version {self.version} is stale: {self.reason}"
 
@@ -138,6 +145,7 @@ class Rehearsed(Body):
     rehearsal: Ref | None
 
     @property
+    @override
     def line(self) -> str:
         return f"version {self.version} rehearsal {'passed' if self.passed else 'failed'}: {self.reason}"
 
@@ -156,6 +164,7 @@ class Excluded(Body):
     evidence: dict[str, Any]
 
     @property
+    @override
     def line(self) -> str:
         return f"version {self.version} canary {'passed' if self.passed else 'failed'}: {self.reason}"
 

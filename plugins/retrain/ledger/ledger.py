@@ -226,10 +226,6 @@ class Ledger:
         mine = [body.version for body in trained if body.candidate.key == candidate_key]
         return mine[0] if mine else 1 + max((body.version for body in trained), default=0)
 
-    def last_stage(self, stage: str) -> tuple[Entry, StageDone] | None:
-        """The newest entry of a stage."""
-        return next(((entry, done) for entry, done in self.of(StageDone) if done.stage == stage), None)
-
     def run_entries(self, run: str) -> list[Entry]:
         """What one retraining has written, oldest first."""
         return [entry for entry in self.entries() if entry.run == run]

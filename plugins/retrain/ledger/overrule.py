@@ -5,7 +5,7 @@ Nothing here reads ``pipeline.yaml``, MLflow or the data: a rollback must work w
 
 from __future__ import annotations
 
-from retrain.artifacts import Outcome
+from retrain.artifacts import VerdictOutcome
 from retrain.errors import ReleaseError, UsageError
 from retrain.ledger.entries import Entry, Judged
 from retrain.ledger.ledger import Ledger
@@ -147,7 +147,7 @@ def _serving(release: Release) -> tuple[int | None, int | None]:
     return champion.version if champion else None, challenger.version if challenger else None
 
 
-def _verdict(ledger: Ledger, number: int, outcome: Outcome, actor: str, reason: str, after: int) -> Entry:
+def _verdict(ledger: Ledger, number: int, outcome: VerdictOutcome, actor: str, reason: str, after: int) -> Entry:
     body = Judged(version=number, outcome=outcome, reason=reason, verdict=None, by=actor)
     return ledger.append(body, actor=actor, after=after)
 

@@ -23,12 +23,14 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from typing_extensions import override
+
 from retrain.artifacts import ModelRef, Moment, Value, now
 from retrain.errors import ReleaseError
 from retrain.ledger.body import Body
 
-State = Literal["idle", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
-UNDER_WAY: frozenset[State] = frozenset({"shadowing", "ramping", "paused"})
+ReleaseState = Literal["idle", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
+UNDER_WAY: frozenset[ReleaseState] = frozenset({"shadowing", "ramping", "paused"})
 
 
 class Served(Value):
@@ -54,7 +56,7 @@ class Release(Body):
 
     kind: ClassVar[str] = "release"
 
-    state: State = "idle"
+    state: ReleaseState = "idle"
     champion: Served | None = None
     challenger: Served | None = None
     previous: Served | None = None
@@ -66,6 +68,7 @@ class Release(Body):
     reason: str = ""
 
     @property
+    @override
     def line(self) -> str:
         text = f"{self.state.replace('_', ' ')}: champion {_version(self.champion)}"
         if self.challenger is not None:
@@ -172,7 +175,7 @@ def _version(served: Served | None) -> str:
     return "none" if served is None else str(served.version)
 
 
-def _require(current: Release, states: set[State], action: str) -> None:
+def _require(current: Release, states: set[ReleaseState], action: str) -> None:
     if current.state not in states:
         raise ReleaseError(
             f"Nothing can {action} now: the release is '{current.state}'.",

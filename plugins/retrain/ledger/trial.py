@@ -13,7 +13,7 @@ from datetime import datetime
 from retrain.artifacts import Request
 from retrain.ledger.entries import Entry, Excluded
 from retrain.ledger.ledger import Ledger
-from retrain.ledger.release import Release, State
+from retrain.ledger.release import Release, ReleaseState
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ class Trial:
         """Did it end with the challenger as champion?"""
         return self.ending is not None and self.ending.release.serves(self.version)
 
-    def numbers(self, state: State) -> list[int]:
+    def numbers(self, state: ReleaseState) -> list[int]:
         """The ledger numbers of its decisions in one state; the prediction log names them."""
         return [decision.entry.number for decision in self.decisions if decision.release.state == state]
 
-    def since(self, state: State) -> datetime:
+    def since(self, state: ReleaseState) -> datetime:
         """Since when it has been in ``state`` without a break. A pause that a human ended starts patience anew."""
         since = self.current.entry.at
         for decision in reversed(self.decisions):

@@ -21,6 +21,7 @@ import orjson
 
 from retrain.artifacts import now
 from retrain.log.parts import LogTable
+from retrain.store.local import sync_folder
 
 SUFFIX = ".jsonl"
 NEW = ".new-"
@@ -137,12 +138,3 @@ class Segment:
 def segments_in(folder: Path) -> list[Path]:
     """The segment files of a folder, oldest first."""
     return sorted(folder.glob(f"[!.]*{SUFFIX}"))
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,8 +19,9 @@ from pydantic import ValidationError
 from retrain.artifacts import Moment, Value, now
 from retrain.errors import LogBroken
 from retrain.log.parts import LogTable, part_path, to_parquet
-from retrain.log.segment import Segment, sync_folder
+from retrain.log.segment import Segment
 from retrain.store.base import ObjectStore
+from retrain.store.local import sync_folder
 
 PART_BYTES = 4 << 20
 """About how much of a segment goes into one part."""

@@ -78,7 +78,7 @@ class Metric:
         import numpy as np
 
         if not np.isfinite(answers).all() or not len(target):
-            return lambda weights: float("nan")
+            return lambda _: float("nan")
         statistic = self._tried(lambda: self.statistic(_read_only(target), _read_only(answers)))
         return lambda weights: self._tried(lambda: float(statistic(weights)))
 

@@ -37,7 +37,7 @@ def _brier(score: float, label: Any, classes: tuple[str, ...]) -> float:
     return (score - (spell(label) == positive)) ** 2
 
 
-def _brier_of_classes(output: str, label: Any, classes: tuple[str, ...]) -> float:
+def _brier_of_classes(output: str, label: Any, _classes: tuple[str, ...]) -> float:
     """Half the sum of (p_k - y_k)² over the classes an answer names: in [0, 1] too, and for two the Brier score."""
     answer = _parsed(output)
     given = answer.get("probabilities") if isinstance(answer, dict) else None
@@ -53,7 +53,7 @@ def _brier_of_classes(output: str, label: Any, classes: tuple[str, ...]) -> floa
     return min(1.0, 0.5 * sum((p - (name == truth)) ** 2 for name, p in probabilities.items()))
 
 
-def _squared_error(score: float, label: Any, classes: tuple[str, ...]) -> float:
+def _squared_error(score: float, label: Any, _classes: tuple[str, ...]) -> float:
     if isinstance(label, bool) or not isinstance(label, int | float):
         return math.nan
     error = (score - float(label)) ** 2 if abs(label) < 1e150 and abs(score) < 1e150 else math.nan

@@ -242,7 +242,7 @@ class Pyfunc:
     def __init__(self, model: Model) -> None:
         self.model = model
 
-    def predict(self, model_input: Any, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(self, model_input: Any) -> pd.DataFrame:
         """Answer raw rows: a frame, a list of row objects, or a mapping of columns."""
         if isinstance(model_input, list):
             frame = self.model.frame(model_input)

@@ -117,7 +117,7 @@ def _texts(name: str, values: list[Any], dtype: str) -> Any:
     return _array([_text(name, row, value) for row, value in enumerate(values)], dtype)
 
 
-def _objects(name: str, values: list[Any]) -> Any:
+def _objects(_name: str, values: list[Any]) -> Any:
     column = np.empty(len(values), dtype=object)
     column[:] = [None if _missing(value) else value for value in values]
     return pd.Series(column, dtype=object)  # as an array, its strings would become dtype str

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Setting:
     """One estimator with one set of parameters.
 
     :param position: of the candidate in ``train.candidates``.
@@ -34,13 +34,13 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tried:
-    """A trial and its loss on the tuning stretch."""
+    """A setting and its loss on the tuning stretch."""
 
-    trial: Trial
+    setting: Setting
     loss: float
 
 
-def trials(spec: Spec) -> list[Trial]:
+def settings(spec: Spec) -> list[Setting]:
     """The settings to try, within the budget: the whole grid, or a seeded sample of every candidate's.
 
     The order is the spec's, so that equal losses are decided alike everywhere.
@@ -49,22 +49,22 @@ def trials(spec: Spec) -> list[Trial]:
     if sum(map(len, grids)) <= spec.train.budget:
         return list(itertools.chain.from_iterable(grids))
     shuffled = [random.Random(f"{spec.train.seed}/{n}").sample(grid, len(grid)) for n, grid in enumerate(grids)]
-    in_turn = [trial for turn in itertools.zip_longest(*shuffled) for trial in turn if trial is not None]
-    chosen = {id(trial) for trial in in_turn[: spec.train.budget]}
-    return [trial for grid in grids for trial in grid if id(trial) in chosen]
+    in_turn = [setting for turn in itertools.zip_longest(*shuffled) for setting in turn if setting is not None]
+    chosen = {id(setting) for setting in in_turn[: spec.train.budget]}
+    return [setting for grid in grids for setting in grid if id(setting) in chosen]
 
 
 def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]:
-    """Fit every trial on the rows before the tuning stretch and score it there; the best first.
+    """Fit every setting on the rows before the tuning stretch and score it there; the best first.
 
-    :raises TrainingError: if a fit fails, or no trial has a finite loss.
+    :raises TrainingError: if a fit fails, or no setting has a finite loss.
     """
     from math import isfinite
 
     tried = []
-    for trial in trials(spec):
-        estimator = fit(spec, trial, train)
-        tried.append(Tried(trial, spec.metric.loss(tuning.target, predict(spec, estimator, tuning))))
+    for setting in settings(spec):
+        estimator = fit(spec, setting, train)
+        tried.append(Tried(setting, spec.metric.loss(tuning.target, predict(spec, estimator, tuning))))
     usable = sorted((t for t in tried if isfinite(t.loss)), key=lambda t: t.loss)  # sorted() keeps ties in order
     if not usable:
         raise TrainingError(
@@ -77,17 +77,17 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
     return usable + [t for t in tried if not isfinite(t.loss)]
 
 
-def fit(spec: Spec, trial: Trial, rows: DesignMatrix) -> Any:
-    """Fit one trial, on one thread: sums over threads depend on their number, and the model's hash would too."""
+def fit(spec: Spec, setting: Setting, rows: DesignMatrix) -> Any:
+    """Fit one setting, on one thread: sums over threads depend on their number, and the model's hash would too."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    estimator = build(spec, trial)
+    estimator = build(spec, setting)
     try:
         with threadpool_limits(limits=1), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return estimator.fit(rows.rows, rows.target)
     except Exception as error:
-        raise _fit_failed(spec, trial, error) from error
+        raise _fit_failed(spec, setting, error) from error
 
 
 def predict(spec: Spec, estimator: Any, rows: DesignMatrix) -> np.ndarray:
@@ -103,13 +103,13 @@ def predict(spec: Spec, estimator: Any, rows: DesignMatrix) -> np.ndarray:
         return probabilities
 
 
-def build(spec: Spec, trial: Trial) -> Any:
-    """The unfitted estimator of a trial; ``scale: true`` puts imputation and standardisation before it.
+def build(spec: Spec, setting: Setting) -> Any:
+    """The unfitted estimator of a setting; ``scale: true`` puts imputation and standardisation before it.
 
     :raises SpecError: if it cannot be imported, is no estimator of this task, or has no such parameter.
     """
-    key = f"train.candidates.{trial.position}"
-    path = trial.candidate.estimator
+    key = f"train.candidates.{setting.position}"
+    path = setting.candidate.estimator
     kind = _import(spec, f"{key}.estimator", path)
     needed = ("fit", "predict", "get_params") if spec.task == "regression" else ("fit", "predict_proba", "get_params")
     if missing := [name for name in needed if not hasattr(kind, name)]:
@@ -117,15 +117,15 @@ def build(spec: Spec, trial: Trial) -> Any:
             spec, f"{key}.estimator", path, f"a scikit-learn estimator for a {spec.task} task; it lacks {missing[0]}()"
         )
     try:
-        estimator = kind(**trial.params)
+        estimator = kind(**setting.params)
     except TypeError as error:
-        raise _mistake(spec, f"{key}.params", trial.params, f"parameters that {path} takes ({error})") from None
+        raise _mistake(spec, f"{key}.params", setting.params, f"parameters that {path} takes ({error})") from None
     known = estimator.get_params()
     if known.get("random_state", 0) is None:
         estimator.set_params(random_state=spec.train.seed)
     if spec.task != "regression" and not hasattr(estimator, "predict_proba"):
-        raise _mistake(spec, f"{key}.params", trial.params, "parameters with which it gives probabilities")
-    return _scaled(estimator) if trial.candidate.scale else estimator
+        raise _mistake(spec, f"{key}.params", setting.params, "parameters with which it gives probabilities")
+    return _scaled(estimator) if setting.candidate.scale else estimator
 
 
 def _scaled(estimator: Any) -> Any:
@@ -137,10 +137,10 @@ def _scaled(estimator: Any) -> Any:
     return Pipeline([("impute", impute), ("scale", StandardScaler()), ("estimator", estimator)])
 
 
-def _grid(position: int, candidate: CandidateSpec) -> Iterator[Trial]:
+def _grid(position: int, candidate: CandidateSpec) -> Iterator[Setting]:
     names = list(candidate.search)
     for values in itertools.product(*(candidate.search[name] for name in names)):
-        yield Trial(position, candidate, {**candidate.params, **dict(zip(names, values, strict=True))})
+        yield Setting(position, candidate, {**candidate.params, **dict(zip(names, values, strict=True))})
 
 
 def _import(spec: Spec, key: str, path: str) -> Any:
@@ -155,13 +155,13 @@ def _mistake(spec: Spec, key: str, value: object, expected: str) -> SpecError:
     return YamlFile.read(spec.folder / FILE).error(key, value, expected)
 
 
-def _fit_failed(spec: Spec, trial: Trial, error: Exception) -> TrainingError:
+def _fit_failed(spec: Spec, setting: Setting, error: Exception) -> TrainingError:
     text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     missing = "contains NaN" in str(error)
     return TrainingError(
-        f"{trial.candidate.estimator} with {trial.params or 'its defaults'} cannot be fitted for pipeline "
+        f"{setting.candidate.estimator} with {setting.params or 'its defaults'} cannot be fitted for pipeline "
         f"'{spec.name}': {text}",
-        where=f"{spec.folder / FILE}, key `train.candidates.{trial.position}`",
+        where=f"{spec.folder / FILE}, key `train.candidates.{setting.position}`",
         do="set `scale: true`, which also fills missing values, or choose an estimator that takes them."
         if missing
         else "correct its parameters, or the features it cannot take.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from retrain.artifacts import Value
 
 
-class Comparison(Value):
+class ArmComparison(Value):
     """One metric of both arms.
 
     :param worse: the challenger was shown to be worse than the champion, at some look.
@@ -45,7 +45,7 @@ class LiveEvidence(Value):
     challenger: int
     asked: dict[int, int]
     labels: int
-    metrics: tuple[Comparison, ...]
+    metrics: tuple[ArmComparison, ...]
 
     @property
     def harm(self) -> str | None:

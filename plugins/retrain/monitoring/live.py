@@ -1,36 +1,23 @@
-"""What the prediction log says of a challenger: failures, latency and loss, against the champion's.
+"""What the prediction log says of a challenger, read look by look.
 
 The evidence is a pure function of the rows in the log: it does not matter how often, or in which process, one
-looked before. Rows are sorted by time and cut into blocks by a rule that looks at counts only; blocks that are
-complete stay as they are when later rows come, so every look continues the same sequence and the sequential tests
-of :mod:`retrain.stats` may be looked at any number of times. (A gateway that ships its rows late inserts them where
-they belong in time.)
-
-Two error budgets, each ``canary.alpha``:
-
-* *Harm* (a harmless challenger is rolled back): shared by the shadow's test and each of the canary's metrics, so that
-  all of them together alarm falsely with at most this probability (Bonferroni).
-* *Exclusion* (a harmful challenger is promoted): each metric has the whole budget, because **all** of them must
-  exclude harm before anything is promoted, and one that is truly harmful does so with at most this probability
-  (intersection-union test; Berger 1982).
-
-Harm means: shown to be worse than the champion, and not shown to be within the margin.
+looked before. Rows are sorted by time and compared, metric by metric, in :mod:`retrain.monitoring.arms`.
 """
 
 from __future__ import annotations
 
-import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from retrain.artifacts import Candidate, FeatureSet
 from retrain.errors import ReleaseError
 from retrain.ledger.trial import Trial, find
 from retrain.log.reader import LogReader
 from retrain.metrics.label_loss import losses
-from retrain.monitoring.evidence import Comparison, LiveEvidence
+from retrain.monitoring import arms
+from retrain.monitoring.evidence import ArmComparison, LiveEvidence
 from retrain.site import Site
 from retrain.spec import Spec
 
@@ -39,13 +26,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-BLOCK_ROWS = 5
-"""A block has at least this many rows of each arm …"""
-
-BLOCK_GROWTH = 0.05
-"""… and this share of the arm's rows before it: a decision waits for 5 % more rows at most, and the number of
-blocks grows with the logarithm of the traffic."""
-
 MOST_ROWS = 1_000_000
 """Beyond this many rows and labels only every second, fourth, … request is looked at, chosen by the hash of its id.
 It keeps memory below about 300 MB; by then everything is long decided, unless labels are missing."""
@@ -53,7 +33,6 @@ It keeps memory below about 300 MB; by then everything is long decided, unless l
 CLOCKS = timedelta(minutes=5)
 """How far a gateway's clock may be behind that of the ledger's writer."""
 
-T = TypeVar("T")
 KEPT = ("at", "id", "release", "arm", "entity", "failed", "latency_ms")
 
 
@@ -98,17 +77,18 @@ class LogWatch:
 
     def _shadow(self, trial: Trial) -> LiveEvidence:
         rows = self._phase(trial.numbers("shadowing"), "shadow")
-        return self._evidence(rows, 0, [self._errors(trial, rows, required=False)])
+        return self._evidence(rows, 0, [arms.errors(self.spec.canary, trial, rows, required=False)])
 
     def _canary(self, trial: Trial) -> LiveEvidence:
         rows = self._phase(trial.numbers("ramping"), "challenger")
-        metrics = [self._errors(trial, rows, required=True)]
+        canary = self.spec.canary
+        metrics = [arms.errors(canary, trial, rows, required=True)]
         labelled = rows[:0]
-        if self.spec.canary.latency is not None:
-            metrics.append(self._latency(rows))
-        if self.spec.canary.loss is not None:
-            labelled = self._labelled(rows)
-            metrics.append(self._loss(labelled))
+        if canary.latency is not None:
+            metrics.append(arms.latency(canary, canary.latency, rows))
+        if canary.loss is not None:
+            labelled, bounds = self._labelled(rows), None if self.spec.task == "regression" else (0.0, 1.0)
+            metrics.append(arms.loss(canary, canary.loss, labelled, entities=self._entities(labelled), bounds=bounds))
         return self._evidence(rows, len(labelled), metrics)
 
     # -- the rows ------------------------------------------------------------------------------------------------
@@ -205,126 +185,6 @@ class LogWatch:
         found = self.site.find(FeatureSet, self.spec.name, self.candidate.features.key)
         return found.classes if found else ()
 
-    # -- the metrics ---------------------------------------------------------------------------------------------
-
-    @property
-    def harm_alpha(self) -> float:
-        """Each test's part of the budget for false rollbacks."""
-        canary = self.spec.canary
-        tests = 1 + (canary.shadow.requests > 0) + (canary.latency is not None) + (canary.loss is not None)
-        return canary.alpha / tests
-
-    def _both(self, make: Callable[[float], T]) -> tuple[T, T]:
-        """The same test twice: to show harm, and to exclude it."""
-        return make(self.harm_alpha), make(self.spec.canary.alpha)
-
-    def _errors(self, trial: Trial, rows: pd.DataFrame, *, required: bool) -> Comparison:
-        from retrain.stats.error_rate import ErrorRateTest
-
-        harm, exclude = self._both(ErrorRateTest)
-        failed, tried = _flags(rows, "failed"), _flags(rows, "tried")
-        shares = {d.entry.number: d.release.share for d in trial.decisions}
-        releases = rows["release"].to_numpy()
-        for block in blocks(tried):
-            mine, errors = tried[block], failed[block]
-            for test in (harm, exclude):
-                test.observe(
-                    share=shares.get(int(releases[block.stop - 1]), 0.0),
-                    champion_requests=int((~mine).sum()),
-                    champion_errors=int(errors[~mine].sum()),
-                    challenger_requests=int(mine.sum()),
-                    challenger_errors=int(errors[mine].sum()),
-                )
-        margin = self.spec.canary.errors.margin
-        within = exclude.upper < margin
-        said = (
-            f"errors: challenger {int(failed[tried].sum()):,} of {int(tried.sum()):,}, "
-            f"champion {int(failed[~tried].sum()):,} of {int((~tried).sum()):,}"
-        )
-        return Comparison(
-            name="errors",
-            worse=harm.harmful,
-            within=within,
-            required=required,
-            champion=_mean(failed[~tried]),
-            challenger=_mean(failed[tried]),
-            champion_rows=int((~tried).sum()),
-            challenger_rows=int(tried.sum()),
-            upper=_finite(exclude.upper),
-            margin=margin,
-            summary=f"{said} ({_judged(harm.harmful, within, f'at most {exclude.upper:+.2%}; ', f'{margin:.2%}')})",
-        )
-
-    def _latency(self, rows: pd.DataFrame) -> Comparison:
-        import numpy as np
-
-        from retrain.stats.latency import QuantileRatio
-
-        wanted = self.spec.canary.latency
-        assert wanted is not None
-
-        def test_of(alpha: float) -> QuantileRatio:
-            return QuantileRatio(alpha, quantile=wanted.quantile, margin=wanted.ratio, floor_ms=wanted.floor)
-
-        harm, exclude = self._both(test_of)
-        latency = rows["latency_ms"].to_numpy(dtype=float)
-        usable = np.isfinite(latency) & (latency >= 0) & ~_flags(rows, "failed")
-        latency, tried = latency[usable], _flags(rows, "tried")[usable]
-        for block in blocks(tried):
-            mine, values = tried[block], latency[block]
-            for test in (harm, exclude):
-                test.observe(champion=values[~mine], challenger=values[mine])
-        allowed = f"{wanted.ratio:g} times + {wanted.floor:g} ms"
-        return Comparison(
-            name="latency",
-            worse=harm.harmful,
-            within=exclude.acceptable,
-            required=True,
-            champion=_finite(exclude.champion_value),
-            challenger=_finite(exclude.challenger_value),
-            champion_rows=int((~tried).sum()),
-            challenger_rows=int(tried.sum()),
-            margin=wanted.ratio,
-            summary=f"latency: {_ms(exclude.challenger_value)} against {_ms(exclude.champion_value)} "
-            f"({_judged(harm.harmful, exclude.acceptable, '', allowed)})",
-        )
-
-    def _loss(self, rows: pd.DataFrame) -> Comparison:
-        from retrain.stats.mean_difference import MeanDifference
-
-        wanted = self.spec.canary.loss
-        assert wanted is not None
-        bounds = None if self.spec.task == "regression" else (0.0, 1.0)
-        harm, exclude = self._both(lambda alpha: MeanDifference(alpha, bounds=bounds))
-        loss, tried, entities = rows["loss"].to_numpy(dtype=float), _flags(rows, "tried"), self._entities(rows)
-        for block in blocks(tried):
-            mine, values = tried[block], loss[block]
-            whose = None if entities is None else entities[block]
-            for test in (harm, exclude):
-                test.observe(
-                    champion=values[~mine],
-                    challenger=values[mine],
-                    champion_clusters=None if whose is None else whose[~mine],
-                    challenger_clusters=None if whose is None else whose[mine],
-                )
-        within = exclude.upper < wanted.margin
-        bound = f"at most {exclude.upper:+.4f}; " if math.isfinite(exclude.upper) else "not enough labels; "
-        return Comparison(
-            name="loss",
-            worse=harm.harmful,
-            within=within,
-            required=wanted.required,
-            champion=_mean(loss[~tried]),
-            challenger=_mean(loss[tried]),
-            champion_rows=int((~tried).sum()),
-            challenger_rows=int(tried.sum()),
-            upper=_finite(exclude.upper),
-            margin=wanted.margin,
-            summary=f"loss: {_number(_mean(loss[tried]))} on {int(tried.sum()):,} labels, champion "
-            f"{_number(_mean(loss[~tried]))} on {int((~tried).sum()):,} "
-            f"({_judged(harm.harmful, within, bound, f'{wanted.margin:g}')})",
-        )
-
     def _entities(self, rows: pd.DataFrame) -> NDArray[np.int64] | None:
         """Whom each row is about, as a number; None where the pipeline has no entity."""
         import numpy as np
@@ -334,58 +194,8 @@ class LogWatch:
         whose = rows["entity"].where(rows["entity"].notna(), rows["id"])
         return np.array([zlib.crc32(str(one).encode()) for one in whose], dtype=np.int64)
 
-    def _evidence(self, rows: pd.DataFrame, labels: int, metrics: list[Comparison]) -> LiveEvidence:
+    def _evidence(self, rows: pd.DataFrame, labels: int, metrics: list[ArmComparison]) -> LiveEvidence:
         tried = int(rows["tried"].sum())
         return LiveEvidence(
             champion=len(rows) - tried, challenger=tried, asked=dict(self._asked), labels=labels, metrics=tuple(metrics)
         )
-
-
-def blocks(tried: NDArray[np.bool_]) -> Iterator[slice]:
-    """Cut a sequence of both arms' rows into blocks that hold enough of each; what is left over waits.
-
-    A block ends at the first row where each arm has BLOCK_ROWS rows, or BLOCK_GROWTH of its rows before, if that is
-    more. Rows that come later never move a block.
-
-    :param tried: which rows are the challenger's.
-    """
-    import numpy as np
-
-    places = (np.flatnonzero(~tried), np.flatnonzero(tried))
-    start, seen = 0, [0, 0]
-    while True:
-        wanted = [rows + max(BLOCK_ROWS, math.ceil(BLOCK_GROWTH * rows)) for rows in seen]
-        if any(len(place) < need for place, need in zip(places, wanted, strict=True)):
-            return
-        stop = 1 + max(int(place[need - 1]) for place, need in zip(places, wanted, strict=True))
-        yield slice(start, stop)
-        start, seen = stop, [int(np.searchsorted(place, stop)) for place in places]
-
-
-def _flags(rows: pd.DataFrame, column: str) -> NDArray[np.bool_]:
-    return rows[column].to_numpy(dtype=bool)
-
-
-def _mean(values: NDArray[Any]) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
-
-
-def _ms(value: float) -> str:
-    return f"{value:.3g} ms" if math.isfinite(value) else "nothing"
-
-
-def _judged(worse: bool, within: bool, bound: str, margin: str) -> str:
-    """One metric's judgement in a few words."""
-    if within:
-        return f"{bound}harm beyond {margin} is excluded"
-    if worse:
-        return "shown to be worse"
-    return f"{bound}harm beyond {margin} is not excluded"

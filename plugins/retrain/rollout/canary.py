@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from typing_extensions import override
+
 from retrain.artifacts import now
 from retrain.ledger import Excluded, Release, Served
 from retrain.ledger import release as machine
@@ -29,16 +31,20 @@ class Canary(Phase):
     without_champion = "no champion: version {version} goes to everybody at once"
 
     @property
+    @override
     def patience(self) -> timedelta:
         return self.spec.canary.patience
 
     @property
+    @override
     def unasked(self) -> str | None:
         return None
 
+    @override
     def not_begun(self, trial: Trial) -> bool:
         return trial.ending is None and trial.current.release.state == "shadowing"
 
+    @override
     def start(self, trial: Trial | None, champion: Served, head: int) -> Progress:
         release = self.ledger.release()
         if trial is None:
@@ -55,6 +61,7 @@ class Canary(Phase):
         self.ledger.append(ramping, actor=self.request.actor, run=self.request.run, after=head)
         return self.progress("waiting", _at(ramping))
 
+    @override
     def elsewhere(self, trial: Trial) -> Progress:
         release = trial.current.release
         if release.state == "paused":
@@ -64,9 +71,11 @@ class Canary(Phase):
             return self._promote(passed)
         return self.progress("waiting", _at(release))
 
+    @override
     def evidence(self) -> LiveEvidence:
         return self.watch.canary()
 
+    @override
     def judge(self, trial: Trial, seen: LiveEvidence, head: int) -> Progress:
         release, lacking = trial.current.release, self._step_lacks(trial, seen)
         last = release.step == len(release.steps)
@@ -78,6 +87,7 @@ class Canary(Phase):
             return self._ramp(trial, seen, head)
         return self.progress("waiting", f"{_at(release)}: {lacking or f'not excluded yet: {seen.missing}'}", seen)
 
+    @override
     def lose_patience(self, trial: Trial, lacking: str, head: int, seen: LiveEvidence | None = None) -> Progress:
         reason = f"{spell(self.patience)} are over and nothing is shown: {lacking}"
         if self.spec.canary.on_patience == "rollback":

@@ -17,7 +17,7 @@ from retrain.errors import LogBroken, StoreError
 from retrain.ledger import Body, Served
 from retrain.ledger import release as machine
 from retrain.ledger import trial as trials
-from retrain.ledger.release import State
+from retrain.ledger.release import ReleaseState
 from retrain.ledger.trial import Trial
 from retrain.monitoring.evidence import LiveEvidence
 from retrain.rollout import permission, routing
@@ -37,7 +37,7 @@ class Phase(ABC):
     """
 
     name: ClassVar[PhaseName]
-    state: ClassVar[State]
+    state: ClassVar[ReleaseState]
     """The state of a release that is in this phase."""
     harm: ClassVar[str]
     """How harm is spoken of."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from typing_extensions import override
+
 from retrain.ledger import Served
 from retrain.ledger import release as machine
 from retrain.ledger.trial import Trial
@@ -23,16 +25,20 @@ class Shadow(Phase):
     without_champion = "no champion: nothing to shadow"
 
     @property
+    @override
     def patience(self) -> timedelta:
         return self.spec.canary.shadow.patience
 
     @property
+    @override
     def unasked(self) -> str | None:
         return "the pipeline asks for no shadow" if self.spec.canary.shadow.requests == 0 else None
 
+    @override
     def not_begun(self, trial: Trial) -> bool:
         return False
 
+    @override
     def start(self, trial: Trial | None, champion: Served, head: int) -> Progress:
         served = permission.releasable(self.spec, self.request, self.ledger, self.version)
         head = routing.drop_other(self.ledger, self.version, request=self.request, after=head)
@@ -43,14 +49,17 @@ class Shadow(Phase):
         self.ledger.append(shadowing, actor=self.request.actor, run=self.request.run, after=head)
         return self.progress("waiting", reason)
 
+    @override
     def elsewhere(self, trial: Trial) -> Progress:
         if trial.current.release.state == self.state:
             return self.progress("waiting", trial.current.release.reason)
         return self.progress("done", f"version {self.version} is past its shadow")
 
+    @override
     def evidence(self) -> LiveEvidence:
         return self.watch.shadow()
 
+    @override
     def judge(self, trial: Trial, seen: LiveEvidence, head: int) -> Progress:
         needed = self.spec.canary.shadow.requests
         count = f"{seen.challenger:,} of {needed:,} shadow answers"
@@ -60,5 +69,6 @@ class Shadow(Phase):
             return self.roll_back(trial, f"{spell(self.patience)} are over with {count}", head, seen)
         return self.progress("waiting", count if seen.challenger else "no traffic yet", seen)
 
+    @override
     def lose_patience(self, trial: Trial, lacking: str, head: int, seen: LiveEvidence | None = None) -> Progress:
         return self.roll_back(trial, f"{spell(self.patience)} are over: {lacking}", head, seen)

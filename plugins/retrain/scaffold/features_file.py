@@ -115,7 +115,7 @@ def features_py(profile: Profile, zone: str) -> str:
     )
 
 
-def test_features_py(name: str, profile: Profile, rows: list[dict[str, Any]]) -> str:
+def test_features_py(name: str, rows: list[dict[str, Any]]) -> str:
     """The text of ``test_features.py``."""
     module = f"{name.replace('-', '_')}_features"
     shown = ",\n".join(f"    {_indented(_literal(row))}" for row in rows)

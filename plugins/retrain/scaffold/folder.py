@@ -110,7 +110,7 @@ def _texts(
             label_delay=wish.label_delay,
         ),
         "features.py": features_py(found, wish.timezone),
-        "test_features.py": test_features_py(wish.name, found, _examples(frame, found)),
+        "test_features.py": test_features_py(wish.name, _examples(frame, found)),
         "expectations.json": suite(wish.name, found),
         "README.md": readme_md(wish.name, found, notes),
     }

@@ -175,7 +175,7 @@ canary:\t# sized for about {profile.rows_per_day:,.0f} requests a day
 
 
 def _aligned(line: str) -> str:
-    """A key and its comment, the comments below each other. (A tab is never part of a value: JSON escapes it.)"""
+    """A key and its comment, the comments below each other. A tab is never part of a value: JSON escapes it."""
     key, tab, comment = line.partition("\t")
     return f"{key:<28}{'' if len(key) < 28 else '  '}{comment}" if tab else line
 

@@ -25,7 +25,7 @@ def main() -> int:
     try:
         serve(Settings.load(), arguments.names, host=arguments.host, port=arguments.port)
     except RetrainError as error:
-        print(error, file=sys.stderr)  # noqa: T201
+        print(error, file=sys.stderr)
         return error.exit_status
     return 0
 

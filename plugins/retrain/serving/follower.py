@@ -241,8 +241,10 @@ def _settled(attempt: LoadAttempt) -> bool:
 
 
 def _without_challenger(known: Known) -> Known:
-    """Until the challenger is loaded the champion answers alone: neither a switch of champions nor the end of the
-    challenger before waits for it."""
+    """The same with the champion alone, until the challenger is loaded.
+
+    Neither a switch of champions nor the end of the challenger before waits for it.
+    """
     alone = known.release.model_copy(update={"challenger": None, "share": 0.0, "shadow": 0.0})
     return Known(number=known.number, release=alone)
 

@@ -95,7 +95,7 @@ class Gateway:
         return found
 
     @asynccontextmanager
-    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+    async def _lifespan(self, _app: Starlette) -> AsyncIterator[None]:
         for pipeline in self.pipelines.values():
             pipeline.start()
         try:
@@ -177,23 +177,23 @@ class Gateway:
         await pipeline.take_labels(labels)
         return _json({"accepted": len(labels)})
 
-    async def _list(self, request: Request) -> Response:
+    async def _list(self, _request: Request) -> Response:
         return _json({"pipelines": [pipeline.describe() for pipeline in self.pipelines.values()]})
 
     async def _describe(self, request: Request) -> Response:
         return _json(self._pipeline(request).describe())
 
-    async def _health(self, request: Request) -> Response:
+    async def _health(self, _request: Request) -> Response:
         problems = {name: pipeline.problems for name, pipeline in self.pipelines.items()}
         silent = {n: p.follower.problems for n, p in self.pipelines.items() if p.follower.routing is None}
         status = "unavailable" if silent else "degraded" if any(problems.values()) else "ok"
         body = {"status": status, "without_champion": silent, "problems": {n: p for n, p in problems.items() if p}}
         return _json(body, status=503 if silent else 200, headers={"Retry-After": "5"} if silent else {})
 
-    async def _ping(self, request: Request) -> Response:
+    async def _ping(self, _request: Request) -> Response:
         return _json({"status": "alive"})
 
-    async def _metrics(self, request: Request) -> Response:
+    async def _metrics(self, _request: Request) -> Response:
         return Response(self.counters.text(), media_type=CONTENT_TYPE)
 
     async def _no_such_path(self, request: Request, error: Exception) -> Response:

@@ -1,6 +1,8 @@
-"""What turned out, by the request it turned out for::
+"""What turned out, by the request it turned out for.
 
-{"labels": [{"id": "4f1c…", "label": true}, …]}
+As JSON::
+
+    {"labels": [{"id": "4f1c…", "label": true}, …]}
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Protocol
 
 from retrain.errors import ModelError, RetrainError
 from retrain.ledger.release import Served
@@ -24,10 +23,8 @@ GRACE_SECONDS = 60.0
 log = logging.getLogger(__name__)
 
 
-class Loader(Protocol):
-    """Fetches, verifies and loads a model. Raises RetrainError."""
-
-    def __call__(self, served: Served) -> Answering: ...
+Loader = Callable[[Served], Answering]
+"""Fetches, verifies and loads a model. Raises RetrainError."""
 
 
 def store_loader(store: ObjectStore, cache: Path) -> Loader:

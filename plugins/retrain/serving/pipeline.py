@@ -40,7 +40,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Shadow:
+class ShadowRequest:
     """A request that the challenger also answers, unheard."""
 
     routing: Routing
@@ -63,7 +63,7 @@ class ServedPipeline:
     counters: Counters
     options: Options
     entity_error: str | None = None
-    _shadows: asyncio.Queue[Shadow] = field(init=False)
+    _shadows: asyncio.Queue[ShadowRequest] = field(init=False)
     _shadowing: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -247,7 +247,7 @@ class ServedPipeline:
             return
         rows, ids = [invocation.rows[row] for row in chosen], [invocation.ids[row] for row in chosen]
         try:
-            self._shadows.put_nowait(Shadow(routing, rows, ids))
+            self._shadows.put_nowait(ShadowRequest(routing, rows, ids))
         except asyncio.QueueFull:
             self.counters.shadows_dropped.labels(self.name).inc(len(chosen))
 
@@ -258,7 +258,7 @@ class ServedPipeline:
                 waiting.append(self._shadows.get_nowait())
             await asyncio.gather(*(self._answer_shadow(shadow) for shadow in waiting))
 
-    async def _answer_shadow(self, shadow: Shadow) -> None:
+    async def _answer_shadow(self, shadow: ShadowRequest) -> None:
         at = time.time_ns() // 1000
         chosen = list(range(len(shadow.rows)))
         runner = shadow.routing.challenger

@@ -8,8 +8,9 @@ from typing import Any, get_args
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from typing_extensions import override
 
-from retrain.ledger.release import State
+from retrain.ledger.release import ReleaseState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -73,6 +74,7 @@ class _Now(Collector):
     def __init__(self, gauges: Gauges) -> None:
         self._gauges = gauges
 
+    @override
     def collect(self) -> Iterable[Metric]:
         families: dict[str, Any] = {}
         for name, documentation, labels, value in self._gauges():
@@ -82,4 +84,4 @@ class _Now(Collector):
         return families.values()
 
 
-STATES: tuple[str, ...] = get_args(State)
+STATES: tuple[str, ...] = get_args(ReleaseState)

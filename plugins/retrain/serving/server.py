@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import uvicorn
+from typing_extensions import override
 
 from retrain.errors import GatewayError
 from retrain.serving.gateway import Gateway
@@ -69,21 +70,24 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, which says where it listens once it does, and ends with status 0 when it is told to stop: by itself it
-    would end the process with the signal it was stopped by.
+    """uvicorn, which says where it listens once it does, and ends with status 0 when it is told to stop.
+
+    By itself it would end the process with the signal it was stopped by.
     """
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
         self._address = address
 
+    @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            print(f"listening on {self._address}", flush=True)  # noqa: T201
+            print(f"listening on {self._address}", flush=True)
             log.info("Listening on %s.", self._address)
 
     @contextmanager
+    @override
     def capture_signals(self) -> Iterator[None]:
         if threading.current_thread() is not threading.main_thread():
             yield

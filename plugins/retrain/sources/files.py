@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
+from typing_extensions import override
 
 from retrain.artifacts import digest_file
 from retrain.data.event_time import moments
@@ -44,10 +45,12 @@ class Files(Source):
     )
 
     @property
+    @override
     def described(self) -> str:
         """The patterns."""
         return ", ".join(f"`{pattern}`" for pattern in self.files)
 
+    @override
     def origins(self, place: Place) -> list[str]:
         """The files the patterns match, in the order of their paths.
 
@@ -65,11 +68,13 @@ class Files(Source):
             )
         return [str(file) for file in files]
 
+    @override
     def columns(self, origin: str, place: Place) -> list[str]:
         """The header of one file."""
         with _reached(Path(origin)):
             return header(Path(origin))
 
+    @override
     def head(self, origin: str, rows: int, place: Place) -> DataFrame:
         """The first rows of one file; the columns of a CSV file are typed by these alone."""
         import pyarrow as pa
@@ -82,12 +87,14 @@ class Files(Source):
                 table = table.set_column(names.index(self.timestamp), self.timestamp, pa.Array.from_pandas(times))
             return framed(typed(table) if is_text(file) else table)
 
+    @override
     def newest(self, place: Place) -> datetime | None:
         """The newest timestamp in all files; None if none can be read."""
         found = [self._newest(file, place) for file in map(Path, self.origins(place))]
         return max((moment for moment in found if moment is not None), default=None)
 
     @contextmanager
+    @override
     def read(self, window: Window, columns: list[str] | None, place: Place) -> Iterator[Reading]:
         """The rows of one window, read and hashed at once.
 

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, field_validator
+from typing_extensions import override
 
 from retrain import extensions
 from retrain.errors import AlertError
@@ -36,6 +37,7 @@ class Alert(Section):
     on: tuple[Occasion, ...] = Field(("failure", "decision"), description="Of what: failure, decision, success.")
 
     @classmethod
+    @override
     def model_for(cls, content: object) -> type[Section]:
         """The class of what stands in the list.
 
@@ -74,15 +76,18 @@ class Notifier(Alert):
     )
 
     @property
+    @override
     def name(self) -> str:
         return self.notifier
 
+    @override
     def send(self, event: Event) -> None:
         raise AlertError(
             f"{self.notifier} is not told of '{event.kind}': it is an Airflow notifier, and this run is not Airflow's.",
             do="nothing, if Airflow's runs are enough; otherwise add an alert with `to:`, which both send.",
         )
 
+    @override
     def problem(self) -> Problem | None:
         module = self.notifier.rpartition(".")[0]
         try:

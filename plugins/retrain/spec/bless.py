@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, InitErrorDetails
+from typing_extensions import override
 
 from retrain import extensions
 from retrain.errors import UsageError
@@ -96,6 +97,7 @@ class Bless(Section):
         return read._spelled_out()
 
     @classmethod
+    @override
     def model_for(cls, content: object) -> type[Section]:
         """The class that reads this content: the keys of the gates that it names are among its own."""
         if cls is not Bless:
@@ -104,6 +106,7 @@ class Bless(Section):
         return _composed(tuple(kinds.items()))
 
     @classmethod
+    @override
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """The keys of our gates; those of others are sections too."""
         described = handler.resolve_ref_schema(handler(cls.model_for({}).__pydantic_core_schema__))

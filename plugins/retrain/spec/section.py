@@ -19,6 +19,6 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     @classmethod
-    def model_for(cls, content: object) -> type[Section]:
+    def model_for(cls, _content: object, /) -> type[Section]:
         """The class that reads this content; another than this where the content names what brings its own keys."""
         return cls

@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, InitErrorDetails
+from typing_extensions import override
 
 from retrain import extensions
 from retrain.spec.durations import Duration
@@ -179,6 +180,7 @@ class Source(Section):
     # -- its kind ----------------------------------------------------------------------------------------------
 
     @classmethod
+    @override
     def model_for(cls, content: object) -> type[Section]:
         """The class of the kind that is named. Raises ValueError if there is none."""
         if cls is not Source:
@@ -200,6 +202,7 @@ class Source(Section):
         return kind.model_validate(content)  # type: ignore[return-value]
 
     @classmethod
+    @override
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """Of a source, one of the kinds known here, or anybody else's with keys of its own."""
         described = handler.resolve_ref_schema(handler(schema))

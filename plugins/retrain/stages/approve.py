@@ -22,7 +22,7 @@ def answer(spec: Spec, request: Request, verdict: Verdict, site: Site, *, yes: b
     )
 
 
-def unapproved(spec: Spec, request: Request, verdict: Verdict, site: Site) -> str | None:
+def unapproved(spec: Spec, _request: Request, verdict: Verdict, site: Site) -> str | None:
     """Why a run ends before its release: nobody has agreed to this version, or somebody has said no."""
     ledger = site.ledger(spec.name)
     if approved(ledger, verdict.version):

@@ -9,10 +9,10 @@ from retrain.artifacts import (
     Candidate,
     FeatureSet,
     GateResult,
-    Outcome,
     Request,
     Scorecard,
     Verdict,
+    VerdictOutcome,
     code,
     identity,
     now,
@@ -53,7 +53,7 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
     return verdict
 
 
-def withheld(spec: Spec, request: Request, verdict: Verdict, site: Site) -> str | None:
+def withheld(_spec: Spec, _request: Request, verdict: Verdict, _site: Site) -> str | None:
     """Why a run ends at its verdict; None if it is a blessing. A veto, or no verdict, is a decision, not a failure."""
     return None if verdict.outcome == "blessed" else verdict.reason
 
@@ -122,7 +122,7 @@ def ask(name: str, gate: Gate, evidence: Evidence) -> GateResult:
         return GateResult(gate=name, outcome="failed", reason=reason, evidence={BROKEN: type(error).__name__})
 
 
-def decide(results: tuple[GateResult, ...]) -> tuple[Outcome, str]:
+def decide(results: tuple[GateResult, ...]) -> tuple[VerdictOutcome, str]:
     """What the gates come to together, and which of them decided it."""
     failed = [result for result in results if result.outcome == "failed"]
     doubtful = [result for result in results if result.outcome == "undecided"]

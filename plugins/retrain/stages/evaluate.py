@@ -273,8 +273,11 @@ def _sliced(spec: Spec) -> Slices:
 
 
 def _unstable(train: DesignMatrix, holdout: DesignMatrix, contest: Contest) -> tuple[str, ...]:
-    """What is not finite, by name. A missing value among features is none: NaN is how it is written; but a feature
-    that had values in training and has none at all in the holdout has broken."""
+    """What is not finite, by name.
+
+    A missing value among features is none: NaN is how it is written; but a feature that had values in training and
+    has none at all in the holdout has broken.
+    """
     import numpy as np
 
     learnt, asked = train.rows, holdout.rows

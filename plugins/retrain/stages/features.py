@@ -8,10 +8,8 @@ everything it is made of: the parts that two snapshots share are made once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import (
     FeaturePart,
@@ -95,11 +93,12 @@ def _make_parts(
     spec: Spec, site: Site, function: Function, snapshot: Snapshot, rows: LabelledRows, code: str
 ) -> tuple[list[FeaturePart], Drawn]:
     """The parts, and the rows among all of them that are to be proved."""
+    work = {"code": code, "libraries": _libraries(spec)}
     sample, begin = positions(len(rows), spec.train.seed), 0
     parts: list[FeaturePart] = []
     drawn: list[Drawn] = []
     for part, known in rows.by_part(snapshot.parts):
-        key = _part_key(spec, snapshot, part, known, code)
+        key = _part_key(spec, snapshot, part, known, work)
         raw, names = _inputs(spec, site, snapshot, part, known)
         data = _found(spec, site, key) or _make_part(spec, site, key, _pieces(spec, function, raw, names, known))
         parts.append(FeaturePart(start=part.start, end=part.end, data=data, source=part.data))
@@ -114,10 +113,17 @@ def _make_parts(
 # -- one part --------------------------------------------------------------------------------------------------
 
 
-def _part_key(spec: Spec, snapshot: Snapshot, part: Part, known: DataFrame, code: str) -> str:
+def _libraries(spec: Spec) -> dict[str, str]:
+    """The packages whose work the features are, too: those that the feature file imports, and those that call it."""
+    called = {name: version(name) for name in ("numpy", "pandas")}
+    return called | imported(spec.feature_file.read_text(encoding="utf-8"))
+
+
+def _part_key(spec: Spec, snapshot: Snapshot, part: Part, known: DataFrame, work: dict[str, Any]) -> str:
     """The name of a part of the features: everything that goes into it.
 
     :param known: of its usable rows. What the spec says of labels, their delay and their type shows in it.
+    :param work: the code that makes it.
     """
     with scratch() as folder:
         write_frame(folder / "known.parquet", known)
@@ -128,15 +134,8 @@ def _part_key(spec: Spec, snapshot: Snapshot, part: Part, known: DataFrame, code
         labels=labels,
         inputs=[[name, snapshot.columns[name]] for name in spec.source.input_columns(snapshot.columns)],
         features=spec.features,
-        code=code,
-        libraries={name: version(name) for name in ("numpy", "pandas")} | _imported(spec.feature_file, code),
+        **work,
     )
-
-
-@cache
-def _imported(file: Path, code: str) -> dict[str, str]:
-    """What the feature file, whose hash is ``code``, imports: the features are those packages' work, too."""
-    return imported(file.read_text(encoding="utf-8"))
 
 
 def _inputs(spec: Spec, site: Site, snapshot: Snapshot, part: Part, known: DataFrame) -> tuple[DataFrame, DataFrame]:

@@ -52,7 +52,7 @@ def freshness(spec: Spec, request: Request, candidate: Candidate, site: Site) ->
     return result
 
 
-def outdated(spec: Spec, request: Request, freshness: Freshness, site: Site) -> str | None:
+def outdated(_spec: Spec, _request: Request, freshness: Freshness, _site: Site) -> str | None:
     """Why a run ends here: what was blessed is not fresh any more."""
     return None if freshness.fresh else freshness.reason
 

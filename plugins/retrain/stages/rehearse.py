@@ -20,8 +20,7 @@ from retrain.errors import ModelError
 from retrain.ledger import Rehearsed
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.targets.base import Rehearsed as Rehearsing
-from retrain.targets.base import target_of
+from retrain.targets.base import Rehearsing, target_of
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -70,7 +69,7 @@ def rehearse(spec: Spec, request: Request, candidate: Candidate, site: Site) -> 
     return rehearsal
 
 
-def failed(spec: Spec, request: Request, rehearsal: Rehearsal, site: Site) -> str | None:
+def failed(_spec: Spec, _request: Request, rehearsal: Rehearsal, _site: Site) -> str | None:
     """Why a run ends at its rehearsal; None if it passed."""
     return None if rehearsal.passed else rehearsal.reason
 
@@ -166,6 +165,3 @@ def _reason(asked: Asked, mismatches: int, load_seconds: float) -> str:
         f"{asked.requests} requests answered as in training, median {statistics.median(asked.milliseconds):.1f} ms; "
         f"loaded in {load_seconds:.1f} s"
     )
-
-
-__all__ = ["rehearse"]

@@ -10,12 +10,13 @@ from retrain.ledger import Answered, Body, Entry, FreshEnough, Judged, Ledger, R
 from retrain.ledger import trial as trials
 from retrain.ledger.release import Release
 from retrain.ledger.trial import Trial
+from retrain.markdown import inert
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.story import STAGES
 
 B = TypeVar("B", bound=Body)
-Outcome = Literal[
+Conclusion = Literal[
     "promoted",
     "rolled back",
     "paused",
@@ -66,7 +67,7 @@ def report(spec: Spec, request: Request, site: Site, states: dict[str, str]) -> 
 
 def _outcome(
     spec: Spec, request: Request, site: Site, ledger: Ledger, entries: list[Entry], states: dict[str, str]
-) -> tuple[Outcome, str]:
+) -> tuple[Conclusion, str]:
     """The outcome and its sentence: the furthest decision this run came to."""
     version = _version(request, entries)
     trial = trials.of_run(ledger, request, version) if version is not None else None
@@ -91,7 +92,7 @@ def _outcome(
     return "unfinished", "the run came to no decision"
 
 
-def _released(ledger: Ledger, entries: list[Entry], trial: Trial | None, version: int) -> tuple[Outcome, str] | None:
+def _released(ledger: Ledger, entries: list[Entry], trial: Trial | None, version: int) -> tuple[Conclusion, str] | None:
     mine = [entry.body for entry in entries if isinstance(entry.body, Release)]
     promoted = [release for release in mine if release.serves(version) and release.state == "promoted"]
     if promoted:
@@ -111,7 +112,7 @@ def _released(ledger: Ledger, entries: list[Entry], trial: Trial | None, version
     return "being released", f"version {version} is being released: {release.reason}"
 
 
-def _judged(spec: Spec, entries: list[Entry], states: dict[str, str], version: int) -> tuple[Outcome, str] | None:
+def _judged(spec: Spec, entries: list[Entry], states: dict[str, str], version: int) -> tuple[Conclusion, str] | None:
     """What stopped this version before its release."""
     rehearsal, stale = _newest(entries, Rehearsed), _newest(entries, Stale)
     approval, verdict = _newest(entries, Answered), _newest(entries, Judged)
@@ -162,22 +163,17 @@ def _markdown(request: Request, headline: str, entries: list[Entry], states: dic
     said = {entry.body.stage: entry.body.summary for entry in entries if isinstance(entry.body, StageDone)}
     shown = [stage for stage in STAGES if stage in states or stage in said]
     lines = [
-        f"## {_cell(headline)}",
+        f"## {inert(headline)}",
         "",
-        f"Run `{_cell(request.run)}`, data up to {request.data_end:%d %b %Y %H:%M} UTC, "
-        f"asked by {_cell(request.actor)}.",
+        f"Run `{inert(request.run)}`, data up to {request.data_end:%d %b %Y %H:%M} UTC, "
+        f"asked by {inert(request.actor)}.",
         "",
         "| stage | ended | what came of it |",
         "|---|---|---|",
-        *(f"| {s} | {_cell(states.get(s, 'success'))} | {_cell(said.get(s, ''))} |" for s in shown),
+        *(f"| {s} | {inert(states.get(s, 'success'))} | {inert(said.get(s, ''))} |" for s in shown),
     ]
     decisions = [entry for entry in entries if entry.kind not in {"stage", "trained"}]
     if decisions:
         lines += ["", "| entry | at (UTC) | by | decision |", "|---|---|---|---|"]
-        lines += [f"| {e.number} | {e.at:%d %b %H:%M:%S} | {_cell(e.actor)} | {_cell(e.summary)} |" for e in decisions]
+        lines += [f"| {e.number} | {e.at:%d %b %H:%M:%S} | {inert(e.actor)} | {inert(e.summary)} |" for e in decisions]
     return "\n".join(lines) + "\n"
-
-
-def _cell(text: str) -> str:
-    """Text that cannot break out of its table cell."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

@@ -88,7 +88,7 @@ def _fit(spec: Spec, feature_set: FeatureSet, snapshot: Snapshot, site: Site) ->
     rows = training_rows(spec, feature_set, site)
     train, tuning = _split(spec, rows, feature_set.split_at)
     tried = search.select(spec, train, tuning)
-    best = tried[0].trial
+    best = tried[0].setting
     estimator = search.fit(spec, best, rows)
     environment = packaging.environment(best.candidate.estimator)
     return Fitted(

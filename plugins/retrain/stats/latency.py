@@ -101,8 +101,8 @@ class QuantileRatio:
         of_champion, of_challenger = arm_weights(len(block[0]), len(block[1]))
         self._champion.add(block[0][:, 0], of_champion)
         self._challenger.add(block[1][:, 0], of_challenger)
-        allowed = self._margin * self._champion.interval[1] + self._floor_ms
-        self._harmful = self._harmful or self._challenger.interval[0] > allowed
+        allowed = self._margin * self.champion_interval[1] + self._floor_ms
+        self._harmful = self._harmful or self.challenger_interval[0] > allowed
 
     @property
     def champion_value(self) -> float:
@@ -132,8 +132,8 @@ class QuantileRatio:
     @property
     def acceptable(self) -> bool:
         """Whether, on all evidence so far, the challenger is shown to be no slower than allowed."""
-        allowed = self._margin * self._champion.interval[0] + self._floor_ms
-        return self._challenger.interval[1] <= allowed
+        allowed = self._margin * self.champion_interval[0] + self._floor_ms
+        return self.challenger_interval[1] <= allowed
 
 
 def _latencies(values: ArrayLike) -> NDArray[np.float64]:

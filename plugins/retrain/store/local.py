@@ -10,14 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from typing_extensions import override
+
 from retrain.errors import ObjectMissing, StoreError, StoreFull, StoreMissing
-from retrain.store.base import checked
+from retrain.store.base import ObjectStore, checked
 
 # A temporary file begins with this, lies beside its target and is never listed.
 PARTIAL = ".partial-"
 
 
-class LocalStore:
+class LocalStore(ObjectStore):
     """Objects as files. A file is written aside, synced, and then linked or renamed into place.
 
     :param root: the folder; made if its parent exists.
@@ -27,13 +29,16 @@ class LocalStore:
         self.root = Path(root).absolute()
         self.uri = str(self.root)
 
+    @override
     def get(self, path: str) -> bytes:
         with _explained(self.root, path):
             return self._file(path).read_bytes()
 
+    @override
     def put(self, path: str, data: bytes) -> None:
         self._write(path, lambda partial: _write_synced(partial, data), os.replace)
 
+    @override
     def create(self, path: str, data: bytes) -> bool:
         if self.exists(path):
             return False
@@ -44,10 +49,12 @@ class LocalStore:
             return False
         return True
 
+    @override
     def exists(self, path: str) -> bool:
         with _explained(self.root, path):
             return self._file(path).is_file()
 
+    @override
     def list(self, prefix: str) -> list[str]:
         top = self.root / checked(prefix.rstrip("/")) if prefix.strip("/") else self.root
         with _explained(self.root, prefix):
@@ -59,13 +66,16 @@ class LocalStore:
                 if not name.startswith(PARTIAL)
             )
 
+    @override
     def delete(self, path: str) -> None:
         with _explained(self.root, path):
             self._file(path).unlink(missing_ok=True)
 
+    @override
     def upload(self, path: str, source: Path) -> None:
         self._write(path, lambda partial: _copy_synced(source, partial), os.replace)
 
+    @override
     def fetch(self, path: str) -> Path:
         if not self.exists(path):
             raise _missing(self.root, path)
@@ -82,7 +92,7 @@ class LocalStore:
             try:
                 fill(partial)
                 settle(partial, target)
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
             finally:
                 partial.unlink(missing_ok=True)
 
@@ -119,7 +129,7 @@ def _copy_synced(source: Path, partial: Path) -> None:
         os.fsync(writer.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a new name survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

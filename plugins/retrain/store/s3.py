@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from retrain.artifacts import digest
 from retrain.errors import (
     ObjectMissing,
@@ -23,7 +25,7 @@ from retrain.errors import (
     UsageError,
 )
 from retrain.settings import Settings
-from retrain.store.base import checked
+from retrain.store.base import ObjectStore, checked
 
 # The object that proves, once a process, that the server honours create-if-absent. Never listed.
 PROBE = ".probe-"
@@ -36,40 +38,46 @@ TAKEN = frozenset({"412", "PreconditionFailed"})
 BUSY = frozenset({"409", "ConditionalRequestConflict", "OperationAborted"})
 
 
-class S3Store:
+class S3Store(ObjectStore):
     """Objects in a bucket. Endpoint, region and credentials come from boto3's usual places (``AWS_*``).
 
+    What is fetched is kept in ``RETRAIN_HOME/cache``.
+
     :param uri: ``s3://bucket/prefix``; the bucket must exist.
-    :param cache: where fetched objects are kept; default ``RETRAIN_HOME/cache``.
     """
 
-    def __init__(self, uri: str, *, cache: Path | None = None) -> None:
+    def __init__(self, uri: str) -> None:
         bucket, _, prefix = uri.removeprefix("s3://").partition("/")
         if not uri.startswith("s3://") or not bucket:
             raise UsageError(f"'{uri}' is not an S3 address.", do="write s3://bucket/prefix in RETRAIN_STORE.")
         self.bucket = bucket
         self.prefix = prefix.strip("/")
         self.uri = f"s3://{bucket}/{self.prefix}".rstrip("/")
-        self.cache = cache or Settings.load().home / "cache"
+        self.cache = Settings.load().home / "cache"
         self._proven = False
 
+    @override
     def get(self, path: str) -> bytes:
         with self._explained(path):
             answer = self._client.get_object(Bucket=self.bucket, Key=self._key(path))
             data: bytes = answer["Body"].read()
         return data
 
+    @override
     def put(self, path: str, data: bytes) -> None:
         with self._explained(path):
             self._client.put_object(Bucket=self.bucket, Key=self._key(path), Body=data)
 
+    @override
     def create(self, path: str, data: bytes) -> bool:
         self._prove_safe()
         return self._create(self._key(path), path, data)
 
+    @override
     def exists(self, path: str) -> bool:
         return self._head(path) is not None
 
+    @override
     def list(self, prefix: str) -> list[str]:
         folder = f"{checked(prefix.rstrip('/'))}/" if prefix.strip("/") else ""
         top = f"{self.prefix}/" if self.prefix else ""
@@ -78,14 +86,17 @@ class S3Store:
             keys = [found["Key"].removeprefix(top) for page in pages for found in page.get("Contents", ())]
         return sorted(key for key in keys if not key.startswith(PROBE) and not key.endswith("/"))
 
+    @override
     def delete(self, path: str) -> None:
         with self._explained(path):
             self._client.delete_object(Bucket=self.bucket, Key=self._key(path))
 
+    @override
     def upload(self, path: str, source: Path) -> None:
         with self._explained(path):
             self._client.upload_file(str(source), self.bucket, self._key(path))
 
+    @override
     def fetch(self, path: str) -> Path:
         head = self._head(path)
         if head is None:

@@ -157,7 +157,7 @@ def _stage(spec: Spec, candidate: Candidate, site: Site, folder: Path) -> None:
 
 
 def _environment(spec: Spec, site: Site, folder: Path) -> dict[str, str]:
-    """This process's environment, with everything the gateway writes put into ``folder``.
+    """The environment of this process, with everything the gateway writes put into ``folder``.
 
     A model that is slower than a challenger may be fails here, too.
     """

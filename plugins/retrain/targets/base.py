@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from retrain.spec import Spec
 
 
-class Rehearsed(Protocol):
+class Rehearsing(Protocol):
     """A candidate that answers, and nobody hears it but the rehearsal."""
 
     def load(self) -> float:
@@ -60,7 +60,7 @@ class Target(Section):
         """
 
     @abstractmethod
-    def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> AbstractContextManager[Rehearsed]:
+    def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> AbstractContextManager[Rehearsing]:
         """Start the candidate as it will run, apart from all that is live; it is gone at the end.
 
         :raises GatewayError: it cannot be started here; the candidate is not to blame.

@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from typing_extensions import override
+
 from retrain.artifacts import Candidate
 from retrain.ledger.release import Release
 from retrain.site import Site
-from retrain.targets.base import Rehearsed, Target, Watch
+from retrain.targets.base import Rehearsing, Target, Watch
 
 if TYPE_CHECKING:
     from retrain.spec import Spec
@@ -17,14 +19,17 @@ if TYPE_CHECKING:
 class Gateway(Target):
     """Served by ``retrain serve``."""
 
+    @override
     def apply(self, release: Release, spec: Spec, site: Site) -> None:
         """Gateways read the ledger themselves, within a second."""
 
-    def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> AbstractContextManager[Rehearsed]:
+    @override
+    def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> AbstractContextManager[Rehearsing]:
         from retrain.targets._sandbox import sandbox
 
         return sandbox(spec, candidate, site)
 
+    @override
     def watch(self, candidate: Candidate, spec: Spec, site: Site) -> Watch:
         from retrain.monitoring.live import LogWatch
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, conf
+from typing_extensions import override
 
 from retrain.errors import UsageError
 from retrain.settings import NAMES, Settings
@@ -33,6 +34,7 @@ class SiteHook(BaseHook):
         self.site_conn_id = site_conn_id
 
     @classmethod
+    @override
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """The connection form: only the extra is used."""
         example = '{"store": "s3://bucket/retrain", "mlflow_tracking_uri": "http://mlflow:5000"}'
@@ -50,6 +52,7 @@ class SiteHook(BaseHook):
         """
         return Settings.load(further={**configured(), **self._connected()})
 
+    @override
     def get_conn(self) -> Site:
         """The site these settings describe."""
         from retrain.site import Site

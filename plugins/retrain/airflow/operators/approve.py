@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator, HITLOperator
+from typing_extensions import override
 
 from retrain.airflow.links import EvidenceLink, LedgerLink
 from retrain.airflow.operators.base import Input, StageOperator
 from retrain.ledger.entries import TIMEOUT
+from retrain.markdown import inert
 
 if TYPE_CHECKING:
     from retrain.artifacts import Verdict
@@ -32,6 +34,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
         self.verdict = verdict
 
     @classmethod
+    @override
     def drawn(cls, spec: Spec) -> dict[str, Any]:
         """Whom to ask what, and how long to wait."""
         approval = spec.bless.approval
@@ -41,6 +44,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
             "response_timeout": approval.within,
         }
 
+    @override
     def execute(self, context: Any) -> Any:
         """Put the question, with the evidence, and wait without a worker."""
         with self.errors(context):
@@ -49,6 +53,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
             self.show(context, f"waiting for an answer: {verdict.summary}", verdict.ref().model_dump())
         return ApprovalOperator.execute(self, context)
 
+    @override
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         """Write the answer into the ledger; a rejection ends the run."""
         chosen = HITLOperator.execute_complete(self, context, event)
@@ -76,9 +81,5 @@ def answered(answer: Mapping[str, Any], approved: bool) -> tuple[str, str]:
 
 def evidence(verdict: Verdict) -> str:
     """The verdict as Markdown, gate by gate."""
-    rows = "\n".join(f"| {gate.gate} | {gate.outcome} | {_cell(gate.reason)} |" for gate in verdict.gates)
-    return f"**{_cell(verdict.summary)}**\n\n| Gate | Outcome | Why |\n|---|---|---|\n{rows}\n"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    rows = "\n".join(f"| {gate.gate} | {gate.outcome} | {inert(gate.reason)} |" for gate in verdict.gates)
+    return f"**{inert(verdict.summary)}**\n\n| Gate | Outcome | Why |\n|---|---|---|\n{rows}\n"

@@ -14,6 +14,7 @@ from airflow.sdk.bases.operatorlink import BaseOperatorLink
 from airflow.sdk.bases.skipmixin import SkipMixin
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException
+from typing_extensions import override
 
 from retrain import story
 from retrain.airflow.hooks.site import SiteHook
@@ -87,10 +88,11 @@ class StageOperator(BaseOperator, SkipMixin):
         self.site_conn_id = site_conn_id
 
     @classmethod
-    def drawn(cls, spec: Spec) -> dict[str, Any]:
+    def drawn(cls, _spec: Spec, /) -> dict[str, Any]:
         """Further arguments that follow from the pipeline, where the task is drawn for it."""
         return {}
 
+    @override
     def execute(self, context: Any) -> None:
         """Do the stage's work, show its evidence, then decide what it means for the tasks that follow."""
         with self.errors(context):

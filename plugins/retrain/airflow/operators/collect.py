@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from retrain import story
 from retrain.airflow.operators.base import StageOperator
 
@@ -13,6 +15,7 @@ class CollectOperator(StageOperator):
 
     stage = "collect"
 
+    @override
     def execute(self, context: Any) -> None:
         with self.errors(context):
             from retrain.stages.redeploy import require_redeployable

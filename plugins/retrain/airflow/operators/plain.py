@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from retrain.airflow.operators.base import Input, StageOperator
 
 
@@ -22,5 +24,6 @@ class PlainOperator(StageOperator):
         self.stage = stage
         self.inputs = inputs
 
+    @override
     def given(self, argument: str) -> Input:
         return self.inputs[argument]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from typing_extensions import override
+
 from retrain import story
 from retrain.airflow.operators.base import Input, Run, StageOperator
 
@@ -33,6 +35,7 @@ class RoutingOperator(ReleaseOperator):
 
     said: ClassVar[str]
 
+    @override
     def execute(self, context: Any) -> None:
         with self.errors(context):
             run = self.open(context)

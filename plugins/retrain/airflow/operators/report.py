@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from retrain.airflow.links import EvidenceLink, LedgerLink
 from retrain.airflow.operators.base import LONGEST_NOTE, RUN_NOTE, Input, Run, StageOperator, as_ref
 from retrain.airflow.operators.release import candidate_of
@@ -29,6 +31,7 @@ class ReportOperator(StageOperator):
         super().__init__(**kwargs)
         self.candidate = candidate
 
+    @override
     def execute(self, context: Any) -> None:
         from retrain.alerts.events import of_report
 

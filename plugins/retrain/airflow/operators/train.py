@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from typing_extensions import override
+
 from retrain.airflow.links import EvidenceLink, LedgerLink, MlflowRunLink
 from retrain.airflow.operators.base import Input, Run, StageOperator
 
@@ -26,6 +28,7 @@ class TrainOperator(StageOperator):
         self.snapshot = snapshot
         self.mlflow_run = ""
 
+    @override
     def decide(self, run: Run, artifact: Any, summary: str) -> None:
         super().decide(run, artifact, summary)
         server = run.site.settings.mlflow_tracking_uri

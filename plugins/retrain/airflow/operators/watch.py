@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from retrain import story
 from retrain.airflow.operators.base import Run
 from retrain.airflow.operators.release import ReleaseOperator, candidate_of
@@ -30,6 +32,7 @@ class WatchOperator(ReleaseOperator):
         super().__init__(**kwargs)
         self.deferrable = deferrable
 
+    @override
     def execute(self, context: Any) -> None:
         with self.errors(context):
             run = self.open(context)

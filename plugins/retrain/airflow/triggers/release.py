@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from pydantic import ValidationError
+from typing_extensions import override
 
 from retrain import story
 from retrain.airflow.hooks.site import configured
@@ -74,6 +75,7 @@ class ReleaseTrigger(BaseTrigger):
             poll=spec.canary.poll.total_seconds(),
         )
 
+    @override
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """All it needs to be made again in another triggerer."""
         return "retrain.airflow.triggers.release.ReleaseTrigger", {
@@ -85,6 +87,7 @@ class ReleaseTrigger(BaseTrigger):
             "poll": self.poll,
         }
 
+    @override
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look, wait, look again. A lost store is waited for; anything else that goes wrong is told the task."""
         phase: Phase | None = None

@@ -43,7 +43,7 @@ may_read = Depends(requires_access_dag(method="GET", access_entity=DagAccessEnti
 
 @app.get(TASK, dependencies=[may_read])
 def task_page(dag_id: Id, run_id: Id, task_id: Id, session: SessionDep) -> HTMLResponse:
-    """What a task found: its validation, candidate, verdict, report …"""
+    """What a task found: its validation, candidate, verdict or report."""
     nav = _nav(dag_id, run_id, task_id)
     given = _handed_on(session, dag_id, run_id, task_id)
     pipeline = str(given.get("pipeline", dag_id))

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from retrain.serving.invocation import Invocation, Refused, Reply, Row, request_id, row_ids, shown
 from retrain.serving.protocols.base import Endpoint, HttpAnswer, HttpRequest, Predict, Protocol
 
@@ -25,10 +27,12 @@ EXAMPLE = 'send {"dataframe_records": [{"column": value, …}]}.'
 class Mlflow(Protocol):
     """MLflow's protocol."""
 
+    @override
     def routes(self) -> tuple[Predict, ...]:
         """MLflow's path, and one for each pipeline."""
         return Predict("invocations", "/invocations"), Predict("invocations", "/pipelines/{name}/invocations")
 
+    @override
     def read(self, request: HttpRequest, endpoint: Endpoint) -> Invocation:
         """Read rows in one of the four forms. Ids in the body come before those of the header."""
         content = request.json(EXAMPLE)
@@ -44,10 +48,12 @@ class Mlflow(Protocol):
             raise Refused("The request has no rows.", do=EXAMPLE)
         return Invocation(rows, _ids(content.get("request_ids"), request.request_id, len(rows)))
 
+    @override
     def write(self, invocation: Invocation, reply: Reply) -> HttpAnswer:
         """MLflow's answer, and the ids that labels are sent by."""
         return HttpAnswer.json({"predictions": reply.outputs, "request_ids": reply.ids})
 
+    @override
     def refuse(self, refused: Refused) -> HttpAnswer:
         """The gateway's own form."""
         return HttpAnswer(refused.to_json(), "application/json")

@@ -1,6 +1,7 @@
+"""MLflow that is locked or away while a run is logged."""
+
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -28,15 +29,14 @@ def model(tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-@pytest.mark.usefixtures("judged")
 def test_a_database_that_is_locked_is_worth_another_try(
-    tmp_path: Path, model: Path, mlflow_uri: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = sqlalchemy.text  # MLflow waits 20 s for a lock; so long a test need not take
     monkeypatch.setattr(
         "sqlalchemy.sql.text", lambda said: text(said.replace("busy_timeout = 20000", "busy_timeout = 9"))
     )
-    file = shutil.copy(mlflow_uri.removeprefix("sqlite:///"), tmp_path / "mlflow.db")
+    file = tmp_path / "mlflow.db"
     tracking = Tracking(settings(tmp_path, f"sqlite:///{file}?timeout=0.1"), "p")
     first = tracking.log_run(record(), model)
     holder = sqlite3.connect(file, isolation_level=None)

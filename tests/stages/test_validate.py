@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from retrain.artifacts import Validation
+from retrain.data.expectations import ROW_KEY_UNIQUE, read_suite
 from retrain.errors import ObjectMissing, SpecError, ValidationFailed
-from retrain.stages.validate import ROW_KEY_UNIQUE, read_suite, require_valid
+from retrain.stages.validate import require_valid
 
 IN_RANGE = {
     "type": "expect_column_values_to_be_between",

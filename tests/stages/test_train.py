@@ -1,3 +1,5 @@
+"""Train: the search, the fit, the model that is kept and the version it becomes."""
+
 from __future__ import annotations
 
 import sys
@@ -207,9 +209,9 @@ def test_settings_are_chosen_before_the_holdout_and_refitted_on_all_of_it(
     seen = []
     fit = search.fit
 
-    def watch(spec: Any, trial: Any, matrix: Any) -> Any:
+    def watch(spec: Any, setting: Any, matrix: Any) -> Any:
         seen.append((len(matrix), matrix.times.max()))
-        return fit(spec, trial, matrix)
+        return fit(spec, setting, matrix)
 
     monkeypatch.setattr(search, "fit", watch)
     _, made = workshop.train(make_rows())
@@ -340,7 +342,7 @@ class NaNAnswers(LogisticRegression):
 
 
 def test_within_the_budget_the_whole_grid_is_tried_in_the_specs_order(workshop: Any) -> None:
-    assert [trial.params for trial in search.trials(workshop.spec)] == [
+    assert [one.params for one in search.settings(workshop.spec)] == [
         {"C": 0.1},
         {"C": 1.0},
         {"max_iter": 15, "max_leaf_nodes": 7},
@@ -350,16 +352,16 @@ def test_within_the_budget_the_whole_grid_is_tried_in_the_specs_order(workshop: 
 def test_beyond_the_budget_every_candidate_has_its_turn_and_the_sample_is_seeded(workshop: Any) -> None:
     wide = {"estimator": "sklearn.linear_model.LogisticRegression", "search": {"C": [10.0**n for n in range(50)]}}
     spec = workshop.write(train={"candidates": [wide, TREES], "budget": 6})
-    chosen = search.trials(spec)
+    chosen = search.settings(spec)
     assert len(chosen) == 6
-    assert [trial.position for trial in chosen] == [0, 0, 0, 0, 0, 1]
-    assert chosen == search.trials(spec)
+    assert [one.position for one in chosen] == [0, 0, 0, 0, 0, 1]
+    assert chosen == search.settings(spec)
     other = workshop.write(train={"candidates": [wide, TREES], "budget": 6, "seed": 9})
-    assert chosen != search.trials(other)
+    assert chosen != search.settings(other)
 
 
 def test_the_seed_reaches_the_estimator_unless_the_spec_sets_one(workshop: Any) -> None:
     forest = {"estimator": "sklearn.ensemble.RandomForestClassifier"}
     spec = workshop.write(train={"candidates": [forest, {**forest, "params": {"random_state": 77}}]})
-    first, second = (search.build(spec, trial) for trial in search.trials(spec))
+    first, second = (search.build(spec, one) for one in search.settings(spec))
     assert (first.random_state, second.random_state) == (1, 77)

@@ -1,3 +1,5 @@
+"""Bless: the gates have their say, and anything that is not a clear yes deploys nothing."""
+
 from __future__ import annotations
 
 import dataclasses

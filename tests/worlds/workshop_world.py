@@ -189,3 +189,10 @@ def with_champion(tmp_path: Path, judged: Path, mlflow_uri: str) -> Workshop:
     shutil.copytree(judged / "home", tmp_path / "home")
     site = Site(Settings.load({"RETRAIN_HOME": str(tmp_path / "home"), "RETRAIN_MLFLOW_TRACKING_URI": mlflow_uri}))
     return Workshop(site, tmp_path / "pipelines" / "judged")
+
+
+@pytest.fixture
+def incumbent(with_champion: Workshop) -> Candidate:
+    """The candidate that is the champion, version 1."""
+    ledger = with_champion.site.ledger(with_champion.spec.name)
+    return with_champion.site.read(Candidate, ledger.version(1).candidate)

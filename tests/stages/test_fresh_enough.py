@@ -5,19 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
-from retrain import artifacts
 from retrain.artifacts import ColumnDrift, Drift, Ref
 from retrain.ledger import FreshEnough
 from retrain.stages.drift import fresh_enough
-
-
-@pytest.fixture
-def candidate(with_champion: Any) -> Any:
-    """The champion's own candidate."""
-    ledger = with_champion.site.ledger(with_champion.spec.name)
-    return with_champion.site.read(artifacts.Candidate, ledger.version(1).candidate)
 
 
 def request_for(workshop: Any, candidate: Any, later: timedelta = timedelta(0), **keys: Any) -> Any:
@@ -38,9 +28,9 @@ def drift_of(workshop: Any, drifted: bool, champion: int = 1) -> Drift:
     )
 
 
-def test_a_scheduled_run_ends_early_while_the_champion_is_fresh(with_champion: Any, candidate: Any) -> None:
+def test_a_scheduled_run_ends_early_while_the_champion_is_fresh(with_champion: Any, incumbent: Any) -> None:
     workshop, calm = with_champion, drift_of(with_champion, False)
-    scheduled = request_for(workshop, candidate, timedelta(days=7), trigger="schedule")
+    scheduled = request_for(workshop, incumbent, timedelta(days=7), trigger="schedule")
     reason = fresh_enough(workshop.spec, scheduled, calm, workshop.site)
     assert reason
     assert "version 1, is fresh" in reason
@@ -49,11 +39,11 @@ def test_a_scheduled_run_ends_early_while_the_champion_is_fresh(with_champion: A
     assert entry.body.model_dump(mode="json") == {"reason": reason, "champion": 1}
 
 
-def test_it_goes_on_for_a_reason(with_champion: Any, candidate: Any, workshop: Any) -> None:
+def test_it_goes_on_for_a_reason(with_champion: Any, incumbent: Any, workshop: Any) -> None:
     champion, calm = with_champion, drift_of(with_champion, False)
 
     def goes_on(later: int = 7, drift: Drift = calm, trigger: str = "schedule", **keys: Any) -> bool:
-        request = request_for(champion, candidate, timedelta(days=later), trigger=trigger, **keys)
+        request = request_for(champion, incumbent, timedelta(days=later), trigger=trigger, **keys)
         return fresh_enough(champion.spec, request, drift, champion.site) is None
 
     assert not goes_on()
@@ -67,9 +57,9 @@ def test_it_goes_on_for_a_reason(with_champion: Any, candidate: Any, workshop: A
     assert fresh_enough(workshop.spec, first, drift_of(workshop, False), workshop.site) is None
 
 
-def test_it_goes_on_where_nothing_was_compared_with_this_champions_data(with_champion: Any, candidate: Any) -> None:
+def test_it_goes_on_where_nothing_was_compared_with_this_champions_data(with_champion: Any, incumbent: Any) -> None:
     workshop, calm = with_champion, drift_of(with_champion, False)
-    scheduled = request_for(workshop, candidate, timedelta(days=7), trigger="schedule")
+    scheduled = request_for(workshop, incumbent, timedelta(days=7), trigger="schedule")
     for unmeasured in (calm.model_copy(update={"columns": ()}), drift_of(workshop, False, champion=2)):
         assert fresh_enough(workshop.spec, scheduled, unmeasured, workshop.site) is None
     assert not list(workshop.site.ledger(workshop.spec.name).of(FreshEnough))

@@ -1,3 +1,5 @@
+"""Evaluate: candidate, champion and baselines on the same held-out rows."""
+
 from __future__ import annotations
 
 from datetime import timedelta
