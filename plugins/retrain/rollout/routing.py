@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from retrain.artifacts import Request
-from retrain.errors import RetrainError, SpecError
+from retrain.errors import GatewayError, RetrainError, SpecError
 from retrain.ledger import Ledger
 from retrain.ledger import release as machine
 from retrain.site import Site
-from retrain.spec import Spec
+from retrain.spec import FILE, Spec
 from retrain.targets.base import target_of
 from retrain.tracking import aliases
 
@@ -42,7 +42,19 @@ def apply(spec: Spec, site: Site) -> None:
 
     :raises RetrainError: it cannot be reached, or refuses.
     """
-    target_of(spec).apply(site.ledger(spec.name).release(), spec, site)
+    target, standing = target_of(spec), site.ledger(spec.name).of(machine.Release)
+    number, release = next(((entry.number, release) for entry, release in standing), (0, machine.Release()))
+    try:
+        target.apply(release, number, spec, site)
+    except RetrainError:
+        raise
+    except Exception as error:  # whatever somebody's target raises
+        raise GatewayError(
+            f"The target '{target.kind}' of '{spec.name}' does not follow ledger entry {number} yet: "
+            f"{type(error).__name__}: {error}.",
+            where=f"{spec.folder / FILE}, key `canary.target`",
+            do=f"see that it is up; the decision stands. To tell it again: `retrain reconcile {spec.name}`.",
+        ) from error
 
 
 def reconcile(pipeline: str, site: Site) -> tuple[str, ...]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -22,11 +21,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema, InitErrorDetails
+from pydantic_core import CoreSchema
 
 from retrain import extensions
 from retrain.spec.durations import Duration
-from retrain.spec.section import DAY, Section
+from retrain.spec.section import DAY, Section, mistake, read
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -193,11 +192,9 @@ class Source(Section):
         try:
             kind = cls.model_for(content)
         except ValueError as error:
-            mistake = InitErrorDetails(
-                type="value_error", loc=("kind",), input=content.get("kind"), ctx={"error": error}
-            )
-            raise ValidationError.from_exception_data("Source", [mistake]) from None
-        return kind.model_validate(content)  # type: ignore[return-value]
+            wrong = mistake(("kind",), content.get("kind"), error)
+            raise ValidationError.from_exception_data("Source", [wrong]) from None
+        return cast(Self, read(kind, content, "kind"))
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
@@ -222,8 +219,6 @@ def _kind(name: object) -> type[Source]:
     if not isinstance(name, str):
         raise ValueError("the name of a source, or its import path")
     kind: type[Source] = extensions.find(FOLDER, name, Source)
-    if inspect.isabstract(kind):
-        raise ValueError(f"a whole source: its class lacks {', '.join(sorted(kind.__abstractmethods__))}")
     return kind
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Gateway(Target):
     """Served by ``retrain serve``."""
 
-    def apply(self, release: Release, spec: Spec, site: Site) -> None:
+    def apply(self, release: Release, number: int, spec: Spec, site: Site) -> None:
         """Gateways read the ledger themselves, within a second."""
 
     def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> AbstractContextManager[Rehearsed]:
