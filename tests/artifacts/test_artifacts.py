@@ -24,9 +24,7 @@ from retrain.artifacts import (
     SourceFile,
     canonical,
     identity,
-    kind_of,
 )
-from retrain.errors import ObjectMissing
 
 KEYS = st.text(min_size=1, max_size=8)
 PLAIN = st.recursive(
@@ -173,9 +171,3 @@ def test_an_artifact_cannot_change_and_has_no_keys_but_its_own() -> None:
         a_snapshot().key = "other"  # type: ignore[misc]
     with pytest.raises(ValidationError, match="colour"):
         Snapshot.from_bytes(canonical({**json.loads(a_snapshot().to_bytes()), "colour": "red"}))
-
-
-def test_a_reference_names_its_class_or_says_so() -> None:
-    assert kind_of(a_snapshot().ref()) is Snapshot
-    with pytest.raises(ObjectMissing, match="'poem' is not a kind"):
-        kind_of(Ref(kind="poem", key="k", pipeline="p"))

@@ -30,6 +30,7 @@ from retrain.serving.gateway import Gateway
 from retrain.serving.options import Options
 from retrain.site import Site
 from retrain.spec import Spec
+from waiting import wait_for
 
 BEGINNING, MIDDLE, END = (datetime(2024, month, 1, tzinfo=UTC) for month in (1, 3, 4))
 DISTANCE = "acme_retrain.distances:total_variation"
@@ -159,8 +160,10 @@ def client(shop: Shop) -> Iterator[Callable[[], Client]]:
 
     def open_client() -> Client:
         options = Options(protocols=("lines",), poll=0.05, ship_every=0.1)
-        opened.append(Client(Gateway(Site(shop.site.settings), ("orders",), options)))
-        return opened[-1]
+        made = Client(Gateway(Site(shop.site.settings), ("orders",), options))
+        opened.append(made)
+        wait_for(lambda: made.get("/health").status_code == 200, "the champion")
+        return made
 
     yield open_client
     for one in opened:

@@ -34,7 +34,6 @@ from retrain.artifacts.scorecard import Score, Scorecard, SliceScore
 from retrain.artifacts.snapshot import Part, Snapshot, SourceFile
 from retrain.artifacts.validation import ExpectationResult, Validation
 from retrain.artifacts.verdict import GateResult, Outcome, Verdict
-from retrain.errors import ObjectMissing
 
 KINDS: Mapping[str, type[Artifact]] = {
     kind.kind: kind
@@ -51,18 +50,6 @@ KINDS: Mapping[str, type[Artifact]] = {
         Report,
     )
 }
-
-
-def kind_of(ref: Ref) -> type[Artifact]:
-    """The class a reference points at."""
-    try:
-        return KINDS[ref.kind]
-    except KeyError:
-        raise ObjectMissing(
-            f"'{ref.kind}' is not a kind of artifact.",
-            where=f"pipeline {ref.pipeline}, key {ref.key}",
-            do=f"pass a reference to one of {', '.join(KINDS)}.",
-        ) from None
 
 
 __all__ = [
@@ -98,6 +85,5 @@ __all__ = [
     "digest",
     "digest_file",
     "identity",
-    "kind_of",
     "now",
 ]
