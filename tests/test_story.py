@@ -30,12 +30,17 @@ def test_everything_a_stage_names_is_there(stage: Stage) -> None:
         assert path is None or story._resolved(path)
     if stage.hands_on is not None:
         assert stage.kind in KINDS.values()
+        assert story.artifact_of(stage.kind.kind) is stage.kind
     if stage.watched:
         assert callable(story._resolved(stage.function).begin)
         assert callable(story._resolved(stage.function).look)
     earlier = [other.name for other in STORY[: STORY.index(stage)]]
     assert set(stage.inputs) | set(stage.after) <= set(earlier)
     assert all(story.stage(name).hands_on for name in stage.inputs)
+
+
+def test_a_kind_of_artifact_that_no_stage_hands_on_is_none() -> None:
+    assert story.artifact_of("poem") is None
 
 
 def test_groups_are_told_one_after_another_and_the_report_comes_last() -> None:

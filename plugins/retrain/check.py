@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+import math
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -15,13 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from retrain.errors import RetrainError, SpecError, UsageError
+from retrain.errors import MetricError, RetrainError, SpecError
+from retrain.metrics import distances
+from retrain.metrics.registry import METRICS
 from retrain.settings import Settings
 from retrain.sources.base import Place
-from retrain.spec import FILE, CandidateSpec, Spec
+from retrain.spec import FILE, CandidateSpec, Spec, Task
+from retrain.spec.alert import Problem
 from retrain.spec.yamlfile import YamlFile
 
 if TYPE_CHECKING:
+    import numpy as np
     from pandas import DataFrame
 
 HEAD = 50
@@ -56,6 +61,8 @@ def check(folder: Path, settings: Settings) -> list[Finding]:
         "source": _source(spec, place),
         "features": _features(spec, place),
         "suite": _suite(spec, place),
+        "metric": _metric(spec),
+        "distance": _distance(spec),
         "estimators": _estimators(spec),
         "schedule": _schedule(spec),
         "alerts": _alerts(spec),
@@ -77,16 +84,21 @@ def _wrong(subject: str, error: RetrainError) -> Finding:
     return Finding(subject, False, error.what, error.where, error.do)
 
 
+def _mistake(spec: Spec, key: str, what: str, do: str) -> SpecError:
+    """A mistake at a key of ``pipeline.yaml``."""
+    file = spec.folder / FILE
+    return SpecError(what, file=file, line=YamlFile.read(file).line(key), key=key, do=do)
+
+
 # -- data ------------------------------------------------------------------------------------------------------
 
 
 def _source(spec: Spec, place: Place) -> Iterator[Finding]:
-    source, needed = spec.source, _needed(spec)
-    origins = source.origins(place)
+    needed, origins = _needed(spec), _asked(spec, place, "origins")
     wrong = False
     for origin in origins:
         try:
-            columns = source.columns(origin, place)
+            columns = _asked(spec, place, "columns", origin)
         except RetrainError as error:
             wrong = True
             yield _wrong("source", error)
@@ -96,12 +108,26 @@ def _source(spec: Spec, place: Place) -> Iterator[Finding]:
             what = f"Column '{column}' is not in {origin.rpartition('/')[2]}."
             yield Finding("source", False, what, origin, _near(column, columns))
     if not wrong:
-        yield Finding("source", True, f"{len(origins)} {source.noun}s match, with all {len(needed)} columns")
-        yield from _timestamps(spec, origins[-1], place)
+        yield Finding("source", True, f"{len(origins)} {spec.source.noun}s match, with all {len(needed)} columns")
+        yield from _timestamps(spec, place, origins[-1])
 
 
-def _timestamps(spec: Spec, origin: str, place: Place) -> Iterator[Finding]:
-    frame = spec.source.head(origin, HEAD, place)
+def _asked(spec: Spec, place: Place, method: str, *arguments: object) -> Any:
+    """What the source answers.
+
+    :raises SpecError: its code fails.
+    """
+    try:
+        return getattr(spec.source, method)(*arguments, place)
+    except RetrainError:
+        raise
+    except Exception as error:  # whatever somebody's source raises
+        what = f"The source '{spec.source.kind}' does not say its {method}: {type(error).__name__}: {error}."
+        raise _mistake(spec, "source.kind", what, f"mend its method `{method}`, or the settings it reads.") from error
+
+
+def _timestamps(spec: Spec, place: Place, origin: str) -> Iterator[Finding]:
+    frame = _asked(spec, place, "head", origin, HEAD)
     unread = frame[spec.source.timestamp].isna()
     if unread.any():
         expected = spec.source.timestamp_format or "ISO 8601"
@@ -122,15 +148,13 @@ def _needed(spec: Spec) -> set[str]:
 def _judged(spec: Spec) -> set[str]:
     """Every column that a gate reads."""
     needed: set[str] = set()
-    for name, gate in spec.bless.asked.items():
+    for position, (name, gate) in enumerate(spec.bless.asked.items()):
         try:
             needed |= set(gate.needs())
         except Exception as error:  # whatever a gate of the user's may raise
-            raise UsageError(
-                f"The gate '{name}' does not say which columns it reads: {type(error).__name__}: {error}.",
-                where=f"{spec.folder / FILE}, key `bless.gates`",
-                do="mend its method `needs`, or leave the gate out.",
-            ) from error
+            what = f"The gate '{name}' does not say which columns it reads: {type(error).__name__}: {error}."
+            do = "mend its method `needs`, or leave the gate out."
+            raise _mistake(spec, f"bless.gates.{position}", what, do) from error
     return needed
 
 
@@ -149,7 +173,7 @@ def _features(spec: Spec, place: Place) -> Iterator[Finding]:
 
     spec.require_file(spec.feature_file, "features", "the module that holds the feature function")
     build = feature_function(spec.feature_file, spec.feature_function)
-    head = spec.source.head(spec.source.origins(place)[-1], HEAD, place)
+    head = _asked(spec, place, "head", _asked(spec, place, "origins")[-1], HEAD)
     inputs = head[[name for name in spec.source.input_columns(head.columns) if name in head]]
     problem = _problem(build, inputs)
     test = spec.folder / "test_features.py"
@@ -212,7 +236,7 @@ def _suite(spec: Spec, place: Place) -> Iterator[Finding]:
             str(spec.suite_file),
             _near(kind, sorted(_known_expectations())),
         )
-    columns = set(spec.source.columns(spec.source.origins(place)[-1], place))
+    columns = set(_asked(spec, place, "columns", _asked(spec, place, "origins")[-1]))
     for column in sorted({name for _, kwargs in kinds for name in _columns(kwargs)} - columns):
         yield Finding(
             "suite",
@@ -239,6 +263,61 @@ def _known_expectations() -> set[str]:
     return {file.stem for file in folder.glob("expect_*.py")} | {"unexpected_rows_expectation"}
 
 
+# -- measures --------------------------------------------------------------------------------------------------
+
+
+def _metric(spec: Spec) -> Iterator[Finding]:
+    """Somebody's metric, tried on rows that are made up; ours are tried by our tests."""
+    if spec.metric in METRICS.values():
+        return
+    target, answers, weights = _made_up(spec.task)
+    try:
+        if spec.task == "regression":
+            spec.metric.centre(target)
+        spec.metric.of(target, answers)(weights)
+    except MetricError as error:
+        raise _mistake(spec, "bless.metric", error.what, error.do or "mend it.") from error
+    yield Finding("metric", True, f"{spec.metric.name} can be computed")
+
+
+def _made_up(task: Task) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sixty rows: a target, answers, and weights."""
+    import numpy as np
+
+    rows = np.arange(60)
+    if task == "regression":
+        return rows / 10, rows / 9, rows % 3.0
+    classes = 2 if task == "binary" else 3
+    answers = np.full((len(rows), classes), 0.2)
+    answers[rows, rows // 7 % classes] = 1 - 0.2 * (classes - 1)
+    return rows % classes, answers, rows % 3.0
+
+
+def _distance(spec: Spec) -> Iterator[Finding]:
+    """Somebody's distance, tried on columns that are made up; ours are tried by our tests."""
+    import numpy as np
+
+    from retrain.stats.histogram import Histogram
+
+    named, distance = spec.drift.distance, distances.find(spec.drift.distance)
+    if named in distances.DISTANCES:
+        return
+    columns = {"numbers": np.arange(60.0)}
+    if not distance.numeric_only:
+        columns["texts"] = np.array(["a", "b", "c"] * 20)
+    for kind, values in columns.items():
+        before = Histogram.from_values(values)
+        try:
+            far = float(distance.function(before, before.count(values[:20])))
+        except Exception as error:  # whatever somebody's distance raises
+            what = f"The distance '{named}' fails on {kind}: {type(error).__name__}: {error}."
+            raise _mistake(spec, "drift.distance", what, "mend it, or name another.") from error
+        if math.isnan(far) or far < 0:
+            what = f"The distance '{named}' is {far} on {kind}."
+            raise _mistake(spec, "drift.distance", what, "let it be 0 where nothing moved, and more where it did.")
+    yield Finding("distance", True, f"{named} can be measured")
+
+
 # -- training --------------------------------------------------------------------------------------------------
 
 
@@ -248,8 +327,8 @@ def _estimators(spec: Spec) -> Iterator[Finding]:
         problem = _estimator_problem(candidate)
         if problem:
             wrong = True
-            key = f"{spec.folder / FILE}, key `train.candidates.{number}`"
-            yield Finding("estimators", False, problem, key, "correct the import path or the parameter.")
+            do = "correct the import path or the parameter."
+            yield _wrong("estimators", _mistake(spec, f"train.candidates.{number}", problem, do))
     if not wrong:
         names = ", ".join(candidate.estimator.rpartition(".")[2] for candidate in spec.train.candidates)
         yield Finding("estimators", True, f"{names} can be made with these parameters")
@@ -276,24 +355,21 @@ def _schedule(spec: Spec) -> Iterator[Finding]:
     elif croniter.is_valid(spec.schedule):
         yield Finding("schedule", True, f"'{spec.schedule}'")
     else:
-        yield Finding(
-            "schedule",
-            False,
-            f"'{spec.schedule}' is no cron expression.",
-            f"{spec.folder / FILE}, key `schedule`",
-            'write five fields, e.g. "0 6 * * 1" for Mondays at six, or null.',
-        )
+        do = 'write five fields, e.g. "0 6 * * 1" for Mondays at six, or null.'
+        yield _wrong("schedule", _mistake(spec, "schedule", f"'{spec.schedule}' is no cron expression.", do))
 
 
 def _alerts(spec: Spec) -> Iterator[Finding]:
     for number, alert in enumerate(spec.alerts):
-        problem = alert.problem()
+        try:
+            problem = alert.problem()
+        except Exception as error:  # whatever somebody's sender raises
+            what = f"The alert '{alert.name}' does not say what is wrong with it: {type(error).__name__}: {error}."
+            problem = Problem("to", what, "mend its method `problem`.")
         if problem is None:
             yield Finding("alerts", True, f"{alert.name}, on {', '.join(alert.on)}")
-            continue
-        key = f"alerts.{number}.{problem.key}"
-        line = YamlFile.read(spec.folder / FILE).line(key)
-        yield _wrong("alerts", SpecError(problem.what, file=spec.folder / FILE, line=line, key=key, do=problem.do))
+        else:
+            yield _wrong("alerts", _mistake(spec, f"alerts.{number}.{problem.key}", problem.what, problem.do))
 
 
 def _dag(spec: Spec) -> Iterator[Finding]:

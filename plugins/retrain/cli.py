@@ -46,30 +46,40 @@ class Commands(TyperGroup):
         if cmd_name in OURS:
             module = import_module(f"{GROUP}.{cmd_name}")
             return _command(cmd_name, getattr(module, cmd_name), module.PANEL)
-        for point in metadata.entry_points(group=GROUP, name=cmd_name):
-            return _command(cmd_name, _theirs(point), THEIRS)
-        return None
+        points = tuple(metadata.entry_points(group=GROUP, name=cmd_name))
+        return _theirs(cmd_name, points) if points else None
 
 
-def _command(name: str, function: Callable[..., Any], panel: str) -> Any:
+def _command(name: str, function: Callable[..., Any], panel: str, **context_settings: bool) -> Any:
     alone = typer.Typer(add_completion=False)
-    alone.command(name, rich_help_panel=panel)(function)
+    alone.command(name, rich_help_panel=panel, context_settings=context_settings)(function)
     return typer.main.get_command(alone)
 
 
-def _theirs(point: metadata.EntryPoint) -> Callable[..., Any]:
-    """Somebody else's command; in its place, where it cannot be imported, one that says so."""
+def _theirs(name: str, points: tuple[metadata.EntryPoint, ...]) -> Any:
+    """Somebody else's command; in its place, where it cannot be had, one that says why."""
+    point = points[0]
+    if len(points) > 1:
+        packages = ", ".join(each.value for each in points)
+        return _broken(name, f"Several packages bring a command `{name}`: {packages}.")
     try:
-        function: Callable[..., Any] = point.load()
-    except Exception as error:  # whatever somebody's module raises when it is imported
-        what = f"`{point.value}` cannot be imported: {type(error).__name__}: {error}."
+        function = point.load()
+    except (Exception, SystemExit) as error:  # whatever somebody's module does when it is imported
+        return _broken(name, f"`{point.value}` cannot be imported: {type(error).__name__}: {error}.")
+    try:
+        return _command(name, function, THEIRS)
+    except Exception as error:  # it is no function, or takes what no command line can give
+        return _broken(name, f"`{point.value}` cannot be a command: {type(error).__name__}: {error}.")
 
-        def broken() -> None:
-            raise UsageError(what, do="mend or remove the package that brings this command.")
 
-        broken.__doc__ = what
-        return broken
-    return function
+def _broken(name: str, what: str) -> Any:
+    """A command that says why it is none, whatever is typed after it."""
+
+    def broken() -> None:
+        raise UsageError(what, do="mend the package that brings this command, or remove it.")
+
+    broken.__doc__ = what
+    return _command(name, broken, THEIRS, allow_extra_args=True, ignore_unknown_options=True)
 
 
 app = typer.Typer(

@@ -16,20 +16,23 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import inspect
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import metadata
-from typing import Any
+from typing import Any, TypeVar
 
 from retrain.errors import UsageError
+
+T = TypeVar("T")
 
 NOT_KINDS = frozenset({"base", "events"})
 """Files of a kind's folder that hold what the others share; so does every file whose name begins with ``_``."""
 
 
 class UnknownKind(UsageError, ValueError):
-    """Nobody brings a thing of that name, or it cannot be imported, or it is not what it should be.
+    """Nobody brings a thing of that name, or it cannot be imported or used, or it is not what it should be.
 
     A ``ValueError`` too, so that a validator of ``pipeline.yaml`` may let it pass: the mistake is then located.
     """
@@ -44,7 +47,7 @@ def find(
     :param expected: the class it has to be a subclass of or, if there is a registry, an instance of; a name means the
         class of that name in the folder's ``base.py``.
     :param registry: name → one of ours, of a kind whose things are small instances that stand in one file.
-    :raises UnknownKind: there is none, it cannot be imported, or it is something else.
+    :raises UnknownKind: there is none, it cannot be imported, it is something else, or it lacks a method.
     """
     found = _imported(folder, name, registry)
     kind = _attribute(f"{folder}.base", expected, expected) if isinstance(expected, str) else expected
@@ -57,7 +60,32 @@ def find(
             f"'{name}' is {_spelled(found)}, not {wanted}.",
             do=f"name {wanted} ({kind.__module__}), or correct the import path.",
         )
+    if inspect.isabstract(found):
+        lacking = ", ".join(f"`{each}`" for each in sorted(found.__abstractmethods__))
+        raise UnknownKind(
+            f"'{name}' is not whole: its class lacks {lacking}.",
+            do=f"define what it lacks; {kind.__module__} says what is expected of it.",
+        )
     return found
+
+
+def used(name: str, call: Callable[[], T]) -> T:
+    """What a call of somebody's code comes to.
+
+    :param name: of the kind whose code it is.
+    :raises ValueError: as the code raised it, e.g. pydantic's ``ValidationError``: it says what is wrong itself.
+    :raises UnknownKind: it raised anything else.
+    """
+    try:
+        return call()
+    except ValueError:
+        raise
+    except Exception as error:
+        said = str(error).partition("\n")[0].rstrip(".")
+        raise UnknownKind(
+            f"'{name}' cannot be used: {type(error).__name__}: {said}.",
+            do="mend its class, or name another.",
+        ) from error
 
 
 def names(folder: str, registry: Mapping[str, Any] | None = None) -> tuple[str, ...]:
@@ -110,7 +138,7 @@ def _imported(folder: str, name: str, registry: Mapping[str, Any] | None) -> Any
 def _attribute(module: str, attribute: str, name: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
-    except Exception as error:  # whatever somebody's module raises when it is imported
+    except (Exception, SystemExit) as error:  # whatever somebody's module does when it is imported
         raise UnknownKind(
             f"'{name}' cannot be imported: {type(error).__name__}: {error}.",
             do="correct the import path, or install the package that brings it where this runs.",

@@ -34,7 +34,7 @@ class Stage(NamedTuple):
     :param group: the group it belongs to; None for the report, which is made whatever happened.
     :param function: import path of ``stage(spec, request, *inputs, site)``; of the phase, a
         class, where the stage is watched; None where only a human can do it.
-    :param hands_on: the class of the artifact it hands on, in :mod:`retrain.artifacts`.
+    :param hands_on: the class of the artifact it hands on: a name in :mod:`retrain.artifacts`, or an import path.
     :param inputs: the stages whose artifacts it takes, in the order of its arguments.
     :param then: import path of ``then(spec, request, artifact, site)``, asked what follows from the artifact (from
         its first input, if it hands on none): a reason to end the run here, or None. It may raise.
@@ -62,13 +62,15 @@ class Stage(NamedTuple):
     @property
     def kind(self) -> type[Artifact]:
         """The class of the artifact it hands on."""
-        found: type[Artifact] = _resolved(f"retrain.artifacts:{self.hands_on}")
+        own = self.hands_on is not None and ":" in self.hands_on
+        found: type[Artifact] = _resolved(self.hands_on if own else f"retrain.artifacts:{self.hands_on}")
         return found
 
     @property
     def argument(self) -> str:
         """What a task calls its artifact: ``FeatureSet`` → ``feature_set``."""
-        words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in self.hands_on or self.name)
+        name = (self.hands_on or self.name).rpartition(":")[2]
+        words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
         return words.lstrip("_")
 
     def call(self, spec: Spec, request: Request, inputs: Iterable[Any], site: Site) -> Any:
@@ -181,6 +183,14 @@ def stage(name: str) -> Stage:
     :raises KeyError: there is none.
     """
     return _BY_NAME[name]
+
+
+def artifact_of(kind: str) -> type[Artifact] | None:
+    """The class of the artifacts of a kind; None if no stage hands on any."""
+    from retrain.artifacts import KINDS
+
+    brought = (stage.kind for stage in STORY if stage.hands_on is not None and ":" in stage.hands_on)
+    return KINDS.get(kind) or next((found for found in brought if found.kind == kind), None)
 
 
 def told(spec: Spec) -> tuple[Stage, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from retrain.alerts.base import Sender
+from retrain.alerts.events import Event
 from retrain.alerts.webhook import Webhook
 from retrain.check import check
 from retrain.errors import SpecError
@@ -28,6 +29,9 @@ class Pigeon(Sender):
     """Somebody else's sender."""
 
     loft: int
+
+    def send(self, event: Event) -> None:
+        pass
 
 
 def loaded(tmp_path: Path, *lines: str) -> Spec:
@@ -73,7 +77,8 @@ def test_a_sender_may_come_with_another_package(tmp_path: Path, monkeypatch: pyt
     (package / "METADATA").write_text("Name: pigeons\nVersion: 1\n")
     (package / "entry_points.txt").write_text("[retrain.alerts]\npigeon = pigeons:Pigeon\n")
     (tmp_path / "pigeons.py").write_text(
-        "from retrain.alerts.base import Sender\nclass Pigeon(Sender):\n    loft: int = 0\n"
+        "from retrain.alerts.base import Sender\n"
+        "class Pigeon(Sender):\n    loft: int = 0\n    def send(self, event): pass\n"
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     (alert,) = loaded(tmp_path, "- {to: pigeon, loft: 2}").alerts

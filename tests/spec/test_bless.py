@@ -101,7 +101,7 @@ def test_lower_and_upper_are_the_value_gates_in_short(tmp_path: Path) -> None:
         ({"gates": ["stability", "chnage"]}, "bless.gates.1", "- chnage", "did you mean `change`?"),
         ({"gates": ["nowhere:Gate"]}, "bless.gates.0", "- nowhere:Gate", "No module named 'nowhere'"),
         ({"gates": ["acme:pinball"]}, "bless.gates.0", "- acme:pinball", "not a subclass of Gate"),
-        ({"gates": ["acme:Mute"]}, "bless.gates.0", "- acme:Mute", "the method `judge`"),
+        ({"gates": ["acme:Mute"]}, "bless.gates.0", "- acme:Mute", "lacks `judge`"),
         ({"gates": ["acme:Copy"]}, "bless.gates.0", "- acme:Copy", "cannot stand under `copy`"),
         ({"gates": ["change", "change"]}, "bless.gates.1", "- change", "Two of the gates have the key `change`"),
         ({"gates": ["change", 3]}, "bless.gates.1", "- 3", "the name of a gate"),

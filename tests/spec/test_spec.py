@@ -204,7 +204,10 @@ def test_a_snapshot_of_files_is_named_as_before_there_were_kinds(tmp_path: Path)
         ("base", "There is no 'base' among sources"),
         ("nobody.sources:Nowhere", "cannot be imported"),
         ("retrain.spec:Train", "is the class Train, not a"),
-        ("retrain.spec:Source", "a whole source: its class lacks columns, described, head, newest, origins, read"),
+        (
+            "retrain.spec:Source",
+            "lacks `columns`, `described`, `head`, `newest`, `origins`, `read`",
+        ),
         (5, "the name of a source, or its import path"),
     ],
 )

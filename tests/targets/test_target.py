@@ -39,13 +39,15 @@ class Fleet(Target):
     cluster: str = "blue"
 
     told: ClassVar[list[Release]] = []
+    numbers: ClassVar[list[int]] = []
     away: ClassVar[int] = 0
 
-    def apply(self, release: Release, spec: Spec, site: Site) -> None:
+    def apply(self, release: Release, number: int, spec: Spec, site: Site) -> None:
         if Fleet.away:
             Fleet.away -= 1
             raise GatewayError("The fleet is away.")
         Fleet.told.append(release)
+        Fleet.numbers.append(number)
 
     def rehearse(self, candidate: Candidate, spec: Spec, site: Site) -> Any:
         return nullcontext()
@@ -57,7 +59,7 @@ class Fleet(Target):
 @pytest.fixture
 def world(make_world: Any) -> Any:
     """Version 1 serves; releases run on the fleet."""
-    Fleet.told, Fleet.away = [], 0
+    Fleet.told, Fleet.numbers, Fleet.away = [], [], 0
     made = make_world()
     made.spec = made.spec.model_copy(
         update={"canary": made.spec.canary.model_copy(update={"target": Fleet(kind=f"{__name__}:Fleet")})}
@@ -77,6 +79,8 @@ def test_it_is_told_of_every_routing_decision_in_its_order(world: Any) -> None:
     assert progress.state == "done"
     assert states(Fleet.told) == world.states()[1:]
     assert Fleet.told[-1] == world.ledger.release()
+    entries = {entry.number: entry.body for entry in world.ledger.entries()}
+    assert [entries[number] for number in Fleet.numbers] == Fleet.told
 
 
 @pytest.mark.parametrize("end", ["harm", "by hand"])
@@ -147,6 +151,20 @@ def test_what_a_human_typed_is_brought_about_on_demand(world: Any, monkeypatch: 
     assert Fleet.told[-1].serves(1)
 
 
+def test_whatever_it_raises_can_be_tried_again_and_the_decision_stands(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Fleet, "apply", lambda *_: 1 / 0)
+    with pytest.raises(GatewayError, match=r"Fleet' of 'flights' does not follow ledger entry \d+ yet") as caught:
+        shadow.begin(world.spec, world.request(), world.candidate(2), world.site)
+    assert caught.value.retryable
+    assert "retrain reconcile flights" in str(caught.value.do)
+    assert world.states() == ["promoted", "shadowing"]
+    monkeypatch.setattr(Spec, "load", lambda folder: world.spec)
+    (problem,) = routing.reconcile("flights", world.another_site())
+    assert "ZeroDivisionError" in problem
+
+
 def test_without_a_readable_spec_the_ledger_still_rules_and_it_is_said_who_was_not_told(
     world: Any, tmp_path: Path
 ) -> None:
@@ -184,8 +202,8 @@ def test_a_target_of_ones_own_is_named_by_import_path_with_its_settings_beside(t
     [
         ("canary: {target: gatway}\n", "canary.target", "no 'gatway' among targets"),
         ("canary: {target: 7}\n", "canary.target", "the name of a target"),
-        ("canary: {target: {kind: nowhere.at:All}}\n", "canary.target", "cannot be imported"),
-        ("canary: {target: {kind: json:JSONDecoder}}\n", "canary.target", "not a subclass of Target"),
+        ("canary: {target: {kind: nowhere.at:All}}\n", "canary.target.kind", "cannot be imported"),
+        ("canary: {target: {kind: json:JSONDecoder}}\n", "canary.target.kind", "not a subclass of Target"),
         ("canary: {target: {kind: gateway, colour: red}}\n", "canary.target.colour", "Unknown key"),
     ],
 )

@@ -5,7 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 from typing_extensions import override
 
-from retrain.spec.alert import Alert
+from retrain.alerts.events import Event
+from retrain.spec.alert import Alert, Problem
+
+__all__ = ["Event", "Problem", "Sender"]
 
 
 class Sender(Alert):

@@ -24,6 +24,8 @@ from retrain.spec.section import Section
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+__all__ = ["Candidate", "Evidence", "Gate", "GateResult", "Score", "Scorecard", "Task"]
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -12,7 +12,7 @@ from retrain.errors import GatewayError, RetrainError, SpecError
 from retrain.ledger import Ledger
 from retrain.ledger import release as machine
 from retrain.site import Site
-from retrain.spec import Spec
+from retrain.spec import FILE, Spec
 from retrain.targets.base import target_of
 from retrain.tracking import aliases
 
@@ -24,18 +24,21 @@ def apply(spec: Spec, site: Site) -> None:
 
     :raises RetrainError: it cannot be reached, or refuses.
     """
-    ledger, target = site.ledger(spec.name), target_of(spec)
-    if ledger.release_number() == 0:
+    target, standing = target_of(spec), site.ledger(spec.name).of(machine.Release)
+    decided = next(standing, None)
+    if decided is None:
         return
+    entry, release = decided
     try:
-        target.apply(ledger.release(), spec, site)
+        target.apply(release, entry.number, spec, site)
     except RetrainError:
         raise
     except Exception as error:  # whatever somebody's target raises
         raise GatewayError(
-            f"The target '{target.kind}' of pipeline '{spec.name}' does not follow the ledger: "
+            f"The target '{target.kind}' of '{spec.name}' does not follow ledger entry {entry.number} yet: "
             f"{type(error).__name__}: {error}.",
-            do=f"what was decided stands; when the target answers, bring it to agree: `retrain reconcile {spec.name}`.",
+            where=f"{spec.folder / FILE}, key `canary.target`",
+            do=f"see that it is up; the decision stands. To tell it again: `retrain reconcile {spec.name}`.",
         ) from error
 
 

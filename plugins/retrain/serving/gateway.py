@@ -37,7 +37,7 @@ from retrain.serving.options import Options
 from retrain.serving.pipeline import ServedPipeline
 from retrain.serving.prometheus import CONTENT_TYPE, Counters
 from retrain.serving.protocols.base import Describe, HttpAnswer, HttpRequest, Predict, Protocol
-from retrain.serving.routes import GATEWAY, Route, open_protocols, require_distinct
+from retrain.serving.routes import GATEWAY, Route, open_protocols, paths_of, require_distinct
 from retrain.site import Site
 from retrain.spec import FILE
 
@@ -86,7 +86,7 @@ class Gateway:
     def _spoken(self, protocols: Mapping[str, Protocol]) -> list[Route]:
         found = []
         for owner, protocol in protocols.items():
-            for route in protocol.routes():
+            for route in paths_of(owner, protocol):
                 if isinstance(route, Predict):
                     method, handle = "POST", partial(self._predict, protocol)
                 else:

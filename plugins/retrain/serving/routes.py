@@ -14,10 +14,11 @@ from starlette.responses import Response
 from retrain import extensions
 from retrain.errors import UsageError
 from retrain.serving.invocation import Refused
-from retrain.serving.protocols.base import HttpAnswer, Protocol
+from retrain.serving.protocols.base import Describe, HttpAnswer, Predict, Protocol
 
 FOLDER = "retrain.serving.protocols"
 GATEWAY = "the gateway itself"
+NAMED = "environment variable RETRAIN_GATEWAY_PROTOCOLS"
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,36 @@ def open_protocols(named: Sequence[str]) -> dict[str, Protocol]:
 
 
 def _open(name: str) -> Protocol:
-    kind = extensions.find(FOLDER, name, Protocol)
+    try:
+        kind = extensions.find(FOLDER, name, Protocol)
+    except UsageError as error:
+        error.where = NAMED
+        raise
     try:
         protocol: Protocol = kind()
-    except Exception as error:
-        raise UsageError(
-            f"The protocol '{name}' cannot be used: {type(error).__name__}: {error}.",
-            do="name a subclass of retrain.serving.protocols.base.Protocol that is whole and takes no arguments.",
-        ) from error
+    except Exception as error:  # whatever somebody's protocol raises
+        raise _unusable(name, f"{type(error).__name__}: {error}", "let its class take no arguments") from error
     return protocol
+
+
+def paths_of(name: str, protocol: Protocol) -> tuple[Predict | Describe, ...]:
+    """The paths a protocol is spoken at.
+
+    :raises UsageError: it does not say, or one of them is no path.
+    """
+    do = "let its `routes` return Predict and Describe, each with a path such as /pipelines/{name}/ask"
+    try:
+        found = tuple(protocol.routes())
+    except Exception as error:  # whatever somebody's protocol raises
+        raise _unusable(name, f"it does not say its paths: {type(error).__name__}: {error}", do) from error
+    for one in found:
+        if not isinstance(one, Predict | Describe) or not one.path.startswith("/"):
+            raise _unusable(name, f"{one!r} is no path", do)
+    return found
+
+
+def _unusable(name: str, why: str, do: str) -> UsageError:
+    return UsageError(f"The protocol '{name}' cannot be used: {why}.", where=NAMED, do=f"{do}, or leave it out.")
 
 
 def require_distinct(routes: Sequence[Route]) -> None:

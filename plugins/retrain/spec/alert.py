@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -11,7 +12,7 @@ from typing_extensions import override
 
 from retrain import extensions
 from retrain.errors import AlertError
-from retrain.spec.section import Section
+from retrain.spec.section import Section, read
 
 if TYPE_CHECKING:
     from retrain.alerts.events import Event
@@ -51,16 +52,16 @@ class Alert(Section):
         return Notifier if "notifier" in content else sender(_Named(to=content["to"]).to)
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """What it is called in messages; nothing secret."""
-        raise NotImplementedError
 
+    @abstractmethod
     def send(self, event: Event) -> None:
         """Tell it of an event, within the time and the tries it allows itself.
 
         :raises AlertError: it could not be told.
         """
-        raise NotImplementedError
 
     def problem(self) -> Problem | None:
         """What is wrong with it that can be known without sending."""
@@ -126,7 +127,11 @@ def kinds() -> dict[str, type[Alert]]:
 
 
 def _alert(value: object) -> Section:
-    return value if isinstance(value, Alert) else Alert.model_for(value).model_validate(value)
+    if isinstance(value, Alert):
+        return value
+    kind = Alert.model_for(value)
+    assert isinstance(value, Mapping)
+    return read(kind, value, "to")
 
 
 AnyAlert = Annotated[SerializeAsAny[Alert], BeforeValidator(_alert)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, get_args
@@ -24,7 +23,7 @@ from retrain.errors import UsageError
 from retrain.metrics import registry
 from retrain.metrics.task import Task
 from retrain.spec.durations import Duration
-from retrain.spec.section import DAY, Section
+from retrain.spec.section import DAY, Section, mistake
 
 if TYPE_CHECKING:
     from retrain.gates.base import Gate
@@ -93,8 +92,7 @@ class Bless(Section):
         _, mistakes = _kinds(content.get("gates", GATES))
         if mistakes:
             raise ValidationError.from_exception_data("Bless", mistakes)
-        read = cast(Self, cls.model_for(content).model_validate(content))
-        return read._spelled_out()
+        return cast(Self, _read(cls.model_for(content), content))._spelled_out()
 
     @classmethod
     @override
@@ -117,7 +115,7 @@ class Bless(Section):
         """The same with the short form written as the value gate's settings."""
         short = {key: limit for key in ("lower", "upper") if (limit := getattr(self, key)) is not None}
         gate = self.asked.get("value")
-        wrong = [_mistake((key,), short[key], error) for key in short if (error := _ambiguous(key, gate))]
+        wrong = [mistake((key,), short[key], error) for key in short if (error := _ambiguous(key, gate))]
         if wrong:
             raise ValidationError.from_exception_data("Bless", wrong)
         if gate is None or not short:
@@ -139,7 +137,7 @@ def _ambiguous(key: str, gate: Gate | None) -> GateMistake | None:
 def _kinds(names: object) -> tuple[dict[str, type[Gate]], list[InitErrorDetails]]:
     """The class of each gate that is named, by its key, and what is wrong with the others."""
     if not isinstance(names, list | tuple) or not names:
-        return {}, [_mistake(("gates",), names, ValueError(f"a list of gates, e.g. [{', '.join(GATES)}]"))]
+        return {}, [mistake(("gates",), names, ValueError(f"a list of gates, e.g. [{', '.join(GATES)}]"))]
     kinds: dict[str, type[Gate]] = {}
     mistakes = []
     for position, name in enumerate(names):
@@ -149,7 +147,7 @@ def _kinds(names: object) -> tuple[dict[str, type[Gate]], list[InitErrorDetails]
                 raise GateMistake(f"Two of the gates have the key `{key}`.", do="name one of them.")
             kinds[key] = kind
         except ValueError as error:
-            mistakes.append(_mistake(("gates", position), name, error))
+            mistakes.append(mistake(("gates", position), name, error))
     return kinds, mistakes
 
 
@@ -162,8 +160,8 @@ def _kind(name: object) -> tuple[str, type[Gate]]:
         raise ValueError("the name of a gate, or its import path")
     kind: type[Gate] = extensions.find("retrain.gates", name, "Gate")
     key = _snake(kind.__name__) if {":", "."} & set(name) else name.replace("-", "_")
-    if inspect.isabstract(kind):
-        raise GateMistake(f"The gate '{name}' cannot judge.", do="give its class the method `judge`.")
+    extensions.used(name, kind.model_rebuild)
+    extensions.used(name, kind.default)
     if key in Bless.model_fields or hasattr(Bless, key) or not key.isidentifier():
         raise GateMistake(f"The settings of '{name}' cannot stand under `{key}`.", do="give it another name.")
     return key, kind
@@ -173,12 +171,36 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).strip("_").lower()
 
 
+def _read(composed: type[Section], content: dict[str, Any]) -> Section:
+    """The gates with their settings; where a gate's class fails on its own, the mistake is at its key."""
+    try:
+        return composed.model_validate(content)
+    except ValueError:
+        raise
+    except Exception:
+        mistakes = [
+            mistake((key,), content.get(key), error)
+            for key, kind in _kinds(content.get("gates", GATES))[0].items()
+            if (error := _failure(key, kind, content.get(key, {})))
+        ]
+        if not mistakes:
+            raise
+        raise ValidationError.from_exception_data("Bless", mistakes) from None
+
+
+def _failure(key: str, kind: type[Gate], settings: object) -> extensions.UnknownKind | None:
+    """Why the class of a gate cannot read settings; None where it can, or says itself what is wrong with them."""
+    try:
+        extensions.used(key, lambda: kind.model_validate(settings))
+    except extensions.UnknownKind as error:
+        return error
+    except ValueError:
+        pass
+    return None
+
+
 @cache
 def _composed(kinds: tuple[tuple[str, type[Gate]], ...]) -> type[Bless]:
     """Bless with the keys of some gates."""
     fields: dict[str, Any] = {key: (kind, ... if (unsaid := kind.default()) is None else unsaid) for key, kind in kinds}
     return create_model("Bless", __base__=Bless, __doc__=Bless.__doc__, __module__=__name__, **fields)
-
-
-def _mistake(location: tuple[str | int, ...], value: object, error: ValueError) -> InitErrorDetails:
-    return InitErrorDetails(type="value_error", loc=location, input=value, ctx={"error": error})

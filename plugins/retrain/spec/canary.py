@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any, Literal
 
-from pydantic import Field, SerializeAsAny, field_validator
+from pydantic import Field, SerializeAsAny, ValidationError, field_validator
 
 from retrain import extensions
 from retrain.spec.durations import Duration
-from retrain.spec.section import Section
+from retrain.spec.section import Section, mistake, read
 
 
 class Shadow(Section):
@@ -66,20 +66,20 @@ class Canary(Section):
     @classmethod
     def _of_kind(cls, value: object, _: object) -> Section:
         """The settings of a target, read by the class of its kind."""
+        kind: type[Section]
         if isinstance(value, Section):
             return value
         if isinstance(value, str):
-            value = {"kind": value}
+            kind = extensions.find("retrain.targets", value, "Target")
+            return extensions.used(value, lambda: kind.model_validate({"kind": value}))
         if not isinstance(value, dict) or not isinstance(value.get("kind"), str):
             raise ValueError("the name of a target, or {kind: …} with its settings")
-        kind = extensions.find("retrain.targets", value["kind"], "Target")
-        found: Section = kind.model_validate(value)
-        if kind.model_validate(found.model_dump(mode="json")) != found:
-            raise ValueError(
-                "settings that stay what they are in JSON: a release is watched from another machine (of a secret, "
-                "give the name of an environment variable)"
-            )
-        return found
+        try:
+            kind = extensions.find("retrain.targets", value["kind"], "Target")
+            return _travelling(read(kind, value, "kind"))
+        except extensions.UnknownKind as error:
+            wrong = mistake(("kind",), value["kind"], error)
+            raise ValidationError.from_exception_data("Target", [wrong]) from None
 
     @field_validator("steps")
     @classmethod
@@ -87,3 +87,10 @@ class Canary(Section):
         if not steps or list(steps) != sorted(set(steps)) or not all(0 < s <= 1 for s in steps):
             raise ValueError("rising shares between 0 and 1, e.g. [0.1, 0.25, 0.5]")
         return steps
+
+
+def _travelling(target: Section) -> Section:
+    """The same, if it comes out of JSON as it went in: a release is watched from another machine."""
+    if type(target).model_validate(target.model_dump(mode="json")) != target:
+        raise ValueError("settings that JSON can hold (of a secret, name an environment variable)")
+    return target

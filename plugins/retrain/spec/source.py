@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import inspect
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -22,12 +21,12 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema, InitErrorDetails
+from pydantic_core import CoreSchema
 from typing_extensions import override
 
 from retrain import extensions
 from retrain.spec.durations import Duration
-from retrain.spec.section import DAY, Section
+from retrain.spec.section import DAY, Section, mistake, read
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -195,11 +194,9 @@ class Source(Section):
         try:
             kind = cls.model_for(content)
         except ValueError as error:
-            mistake = InitErrorDetails(
-                type="value_error", loc=("kind",), input=content.get("kind"), ctx={"error": error}
-            )
-            raise ValidationError.from_exception_data("Source", [mistake]) from None
-        return kind.model_validate(content)  # type: ignore[return-value]
+            wrong = mistake(("kind",), content.get("kind"), error)
+            raise ValidationError.from_exception_data("Source", [wrong]) from None
+        return cast(Self, read(kind, content, "kind"))
 
     @classmethod
     @override
@@ -225,8 +222,6 @@ def _kind(name: object) -> type[Source]:
     if not isinstance(name, str):
         raise ValueError("the name of a source, or its import path")
     kind: type[Source] = extensions.find(FOLDER, name, Source)
-    if inspect.isabstract(kind):
-        raise ValueError(f"a whole source: its class lacks {', '.join(sorted(kind.__abstractmethods__))}")
     if kind.model_fields["entity"].default is not None:
         raise ValueError("a source that leaves `entity` to pipeline.yaml, where gateways read it")
     return kind

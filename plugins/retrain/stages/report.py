@@ -89,7 +89,7 @@ def _outcome(
         return "bad data", f"bad data: {validation.summary}"
     if failed:
         return "failed", f"failed at {', '.join(failed)}"
-    return "unfinished", "the run came to no decision"
+    return "unfinished", _ended(entries, states)
 
 
 def _released(ledger: Ledger, entries: list[Entry], trial: Trial | None, version: int) -> tuple[Conclusion, str] | None:
@@ -133,6 +133,19 @@ def _judged(spec: Spec, entries: list[Entry], states: dict[str, str], version: i
     return None
 
 
+def _ended(entries: list[Entry], states: dict[str, str]) -> str:
+    """Where a run ended that came to no decision of those above, and what was found there."""
+    done = [stage for stage in STAGES if states.get(stage) == "success"]
+    if not done:
+        return "the run came to no decision"
+    return f"the run ended at {done[-1]}: {_said(entries).get(done[-1], 'it came to no decision')}"
+
+
+def _said(entries: list[Entry]) -> dict[str, str]:
+    """What came of each stage, in a line."""
+    return {entry.body.stage: entry.body.summary for entry in entries if isinstance(entry.body, StageDone)}
+
+
 def _version(request: Request, entries: list[Entry]) -> int | None:
     """The version this run is about."""
     if request.redeploy is not None:
@@ -160,7 +173,7 @@ def _is_report(entry: Entry) -> bool:
 
 
 def _markdown(request: Request, headline: str, entries: list[Entry], states: dict[str, str]) -> str:
-    said = {entry.body.stage: entry.body.summary for entry in entries if isinstance(entry.body, StageDone)}
+    said = _said(entries)
     shown = [stage for stage in STAGES if stage in states or stage in said]
     lines = [
         f"## {inert(headline)}",

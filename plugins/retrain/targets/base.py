@@ -14,12 +14,24 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from retrain.artifacts import Candidate
 from retrain.ledger.release import Release
-from retrain.monitoring.evidence import LiveEvidence
+from retrain.monitoring.evidence import ArmComparison, LiveEvidence
 from retrain.site import Site
 from retrain.spec.section import Section
 
 if TYPE_CHECKING:
     from retrain.spec import Spec
+
+__all__ = [
+    "ArmComparison",
+    "Candidate",
+    "LiveEvidence",
+    "Rehearsing",
+    "Release",
+    "Site",
+    "Target",
+    "Watch",
+    "target_of",
+]
 
 
 class Rehearsing(Protocol):
@@ -51,11 +63,12 @@ class Target(Section):
     kind: str
 
     @abstractmethod
-    def apply(self, release: Release, spec: Spec, site: Site) -> None:
-        """Route as this release says, and by no older one; called after each routing entry and again at any time.
+    def apply(self, release: Release, number: int, spec: Spec, site: Site) -> None:
+        """Route as this release says; called after each routing entry and again at any time, by anybody.
 
-        Where it routes so already nothing happens. Return when it does.
+        Where it routes so already, or by a newer one, nothing happens. Return when it does.
 
+        :param number: of the release's entry in the ledger; a smaller one is older. 0 before the first.
         :raises RetrainError: it cannot be reached (``retryable``), or refuses.
         """
 

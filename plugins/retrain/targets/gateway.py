@@ -20,7 +20,7 @@ class Gateway(Target):
     """Served by ``retrain serve``."""
 
     @override
-    def apply(self, release: Release, spec: Spec, site: Site) -> None:
+    def apply(self, release: Release, number: int, spec: Spec, site: Site) -> None:
         """Gateways read the ledger themselves, within a second."""
 
     @override

@@ -18,11 +18,12 @@ from fastapi import Depends, FastAPI, Path
 from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 
+from retrain import story
 from retrain.airflow.hooks.site import SiteHook
 from retrain.airflow.links import PREFIX
 from retrain.airflow.ui import evidence
 from retrain.airflow.ui.page import HEADERS, link
-from retrain.artifacts import KINDS, Ref
+from retrain.artifacts import Ref
 from retrain.errors import RetrainError
 from retrain.ledger import Entry
 from retrain.site import Site
@@ -49,9 +50,8 @@ def task_page(dag_id: Id, run_id: Id, task_id: Id, session: SessionDep) -> HTMLR
     pipeline = str(given.get("pipeline", dag_id))
     try:
         site = SiteHook().get_conn()
-        if given.get("kind") in KINDS:
-            ref = Ref.model_validate(given)
-            artifact = site.read(KINDS[ref.kind], ref)
+        if (kind := story.artifact_of(str(given.get("kind")))) is not None:
+            artifact = site.read(kind, Ref.model_validate(given))
             return _answer(evidence.artifact_page(artifact, _entries(site, pipeline, dag_id, run_id), nav))
         entries = _entries(site, pipeline, dag_id, run_id)
     except RetrainError as error:

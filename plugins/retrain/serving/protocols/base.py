@@ -18,10 +18,26 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from retrain.serving.invocation import Invocation, Refused, Reply, shown
+from retrain.serving.invocation import Invocation, Refused, Reply, request_id, row_ids, shown
 
 if TYPE_CHECKING:
     from retrain.model.model import Signature
+
+__all__ = [
+    "Describe",
+    "Endpoint",
+    "Endpoints",
+    "HttpAnswer",
+    "HttpRequest",
+    "Invocation",
+    "Predict",
+    "Protocol",
+    "Refused",
+    "Reply",
+    "request_id",
+    "row_ids",
+    "shown",
+]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,7 @@ SPEC = {
     "name": "orders",
     "task": "binary",
     "source": {
-        "kind": "toy_sql:Sqlite",
+        "kind": "acme_retrain.sources:Sqlite",
         "database": "shop.db",
         "table": "orders",
         "timestamp": "at",
@@ -50,12 +49,6 @@ SUITE = {
     "name": "orders",
     "expectations": [{"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "price"}}],
 }
-
-
-@pytest.fixture(autouse=True)
-def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The module that brings the kind can be imported."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parent))
 
 
 class Shop:
@@ -141,13 +134,13 @@ def test_a_column_of_nothing_in_one_batch_only_is_what_the_others_are(shop: Shop
 def test_the_same_rows_are_the_same_snapshot_and_are_not_read_again(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import toy_sql
+    from acme_retrain import sources
 
     def again(*_: object) -> Iterator[Any]:
         yield pytest.fail("it is read again")
 
     first = shop.collect()
-    monkeypatch.setattr(toy_sql, "_batches", again)
+    monkeypatch.setattr(sources, "_batches", again)
     assert shop.collect() == first
     monkeypatch.undo()
     shop.execute("UPDATE orders SET price = 1 WHERE id = 700")
@@ -156,7 +149,7 @@ def test_the_same_rows_are_the_same_snapshot_and_are_not_read_again(
 
 def test_its_kind_and_its_keys_are_part_of_what_a_snapshot_is_named_by(shop: Shop) -> None:
     fragment = shop.write_spec().fragment("source")["source"]
-    assert (fragment["kind"], fragment["table"]) == ("toy_sql:Sqlite", "orders")
+    assert (fragment["kind"], fragment["table"]) == ("acme_retrain.sources:Sqlite", "orders")
     shop.execute("CREATE TABLE copy AS SELECT * FROM orders")
     assert shop.collect(shop.write_spec(table="copy")).key != shop.collect(shop.write_spec()).key
 
@@ -248,11 +241,11 @@ def test_a_retraining_ends_its_data_after_its_newest_row_and_comes_to_features(
 
 
 def test_a_source_that_decides_itself_whom_a_row_is_about_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    import toy_sql
+    from acme_retrain import sources
 
-    class Presuming(toy_sql.Sqlite):
+    class Presuming(sources.Sqlite):
         entity: str = "customer"
 
-    monkeypatch.setattr(toy_sql, "Presuming", Presuming, raising=False)
+    monkeypatch.setattr(sources, "Presuming", Presuming, raising=False)
     with pytest.raises(ValueError, match=r"leaves `entity` to pipeline\.yaml"):
-        Source.model_validate({"kind": "toy_sql:Presuming", "timestamp": "at", "label": "late"})
+        Source.model_validate({"kind": "acme_retrain.sources:Presuming", "timestamp": "at", "label": "late"})

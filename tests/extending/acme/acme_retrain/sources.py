@@ -1,4 +1,4 @@
-"""A source of one's own: a table of an SQLite database. All that a new kind takes is in this file."""
+"""Acme's sources."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from retrain.errors import SourceError
+from retrain.errors import SourceError, SourceLost
 from retrain.sources.base import Place, Reading, Source, SourceFile, Window
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
 BATCH = 100
+DAY = timedelta(days=1)
 
 
 class Sqlite(Source):
@@ -77,12 +77,13 @@ class Sqlite(Source):
 
     @contextmanager
     def _open(self, place: Place) -> Iterator[sqlite3.Connection]:
-        (origin,) = self.origins(place)
-        with closing(sqlite3.connect(Path(origin.removesuffix(f":{self.table}")), isolation_level=None)) as database:
-            yield database
-
-
-DAY = timedelta(days=1)
+        file = place.data / self.database
+        self.origins(place)
+        try:
+            with closing(sqlite3.connect(file, isolation_level=None)) as database:
+                yield database
+        except sqlite3.OperationalError as error:
+            raise SourceLost(f"The database cannot be read: {error}.", where=file, do="see what locks it.") from error
 
 
 def _batches(database: sqlite3.Connection, query: str, near: list[str]) -> Iterator[Any]:

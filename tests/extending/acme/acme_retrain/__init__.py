@@ -1,0 +1,1 @@
+"""What Acme brings to its retrainings."""
