@@ -181,6 +181,10 @@ def test_one_retraining_and_release_of_what_acme_brings(
     assert not wrong
     assert "`orders` in `shop.db`" in RetrainDag(shop.folder).doc_md
 
+    spec = Spec.load(shop.folder)
+    plain = json.loads(json.dumps(spec.model_dump(mode="json", by_alias=True)))
+    assert Spec.model_validate({**plain, "folder": shop.folder}) == spec, "as it travels to the triggerer"
+
     shop.typed(monkeypatch, "run", "orders")
     first_run_is_promoted(shop, capsys.readouterr().out)
 

@@ -93,6 +93,14 @@ def test_a_broken_ledger_is_told_at_once(trigger: ReleaseTrigger, monkeypatch: p
     assert len(looks) == 1
 
 
+def test_a_package_that_is_missing_where_the_triggerer_runs_is_told(trigger: ReleaseTrigger) -> None:
+    trigger.pipeline["canary"]["target"] = {"kind": "acme_nowhere.targets:Fleet"}
+    (event,) = events(trigger)
+    assert "The triggerer cannot read pipeline 'visits' as the worker did: `canary.target.kind`:" in event["error"]
+    assert "No module named 'acme_nowhere'" in event["error"]
+    assert "where the triggerer runs" in event["do"]
+
+
 def test_it_never_blocks_the_event_loop(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
     import threading
 

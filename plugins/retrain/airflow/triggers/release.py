@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
+from pydantic import ValidationError
 
 from retrain import story
 from retrain.airflow.hooks.site import configured
 from retrain.artifacts import Candidate, Ref, Request
-from retrain.errors import RetrainError
+from retrain.errors import RetrainError, UsageError
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
@@ -105,7 +106,18 @@ class ReleaseTrigger(BaseTrigger):
 
     def open(self) -> Phase:
         """What is looked at."""
-        spec = Spec.model_validate({**self.pipeline, "folder": Path(self.pipeline["name"])})
+        spec = self._spec()
         site = Site(Settings.load(further={**configured(), **self.settings}))
         candidate = site.read(Candidate, Ref.model_validate(self.candidate))
         return story.stage(self.phase).phase(spec, Request.model_validate(self.request), candidate, site)
+
+    def _spec(self) -> Spec:
+        try:
+            return Spec.model_validate({**self.pipeline, "folder": Path(self.pipeline["name"])})
+        except ValidationError as error:
+            first, name = error.errors()[0], self.pipeline["name"]
+            key = ".".join(str(part) for part in first["loc"])
+            raise UsageError(
+                f"The triggerer cannot read pipeline '{name}' as the worker did: `{key}`: {first['msg']}",
+                do="install the packages whose kinds it names where the triggerer runs, in the same versions.",
+            ) from error
