@@ -17,14 +17,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from retrain.artifacts import Candidate, GateResult, Score, Scorecard
-from retrain.metrics.task import Task
+from retrain.artifacts import GateResult
 from retrain.spec.section import Section
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-__all__ = ["Candidate", "Evidence", "Gate", "GateResult", "Score", "Scorecard", "Task"]
+    from retrain.artifacts import Candidate, Score, Scorecard
+    from retrain.metrics.task import Task
+
+__all__ = ["Evidence", "Gate", "GateResult"]
 
 
 @dataclass(frozen=True)

@@ -12,26 +12,14 @@ from abc import abstractmethod
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from retrain.artifacts import Candidate
-from retrain.ledger.release import Release
-from retrain.monitoring.evidence import ArmComparison, LiveEvidence
-from retrain.site import Site
 from retrain.spec.section import Section
 
 if TYPE_CHECKING:
+    from retrain.artifacts import Candidate
+    from retrain.ledger.release import Release
+    from retrain.monitoring.evidence import LiveEvidence
+    from retrain.site import Site
     from retrain.spec import Spec
-
-__all__ = [
-    "ArmComparison",
-    "Candidate",
-    "LiveEvidence",
-    "Rehearsing",
-    "Release",
-    "Site",
-    "Target",
-    "Watch",
-    "target_of",
-]
 
 
 class Rehearsing(Protocol):

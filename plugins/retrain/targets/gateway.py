@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from retrain.artifacts import Candidate
-from retrain.ledger.release import Release
-from retrain.site import Site
 from retrain.targets.base import Rehearsing, Target, Watch
 
 if TYPE_CHECKING:
+    from retrain.artifacts import Candidate
+    from retrain.ledger.release import Release
+    from retrain.site import Site
     from retrain.spec import Spec
 
 

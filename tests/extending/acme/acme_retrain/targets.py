@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from retrain.targets.base import ArmComparison, Candidate, LiveEvidence, Release, Site, Target, Watch
+from retrain.targets.base import Target, Watch
 
 if TYPE_CHECKING:
+    from retrain.artifacts import Candidate
+    from retrain.ledger.release import Release
+    from retrain.monitoring.evidence import LiveEvidence
+    from retrain.site import Site
     from retrain.spec import Spec
 
 
@@ -83,6 +87,8 @@ class Cautious:
         return self.log.shadow()
 
     def canary(self) -> LiveEvidence:
+        from retrain.monitoring.evidence import ArmComparison
+
         seen = self.log.canary()
         answers = ArmComparison(
             name="answers",
