@@ -88,7 +88,7 @@ def outcome(site: Site, run_id: str) -> tuple[dict[str, str], list[str]]:
     """Stage → artifact key, and the kinds of the run's ledger entries in their order."""
     entries = site.ledger("visits").run_entries(run_id)
     keys = {e.body.stage: e.body.artifact.key for e in entries if e.kind == "stage"}
-    return keys, [entry.body.get("stage", entry.kind) for entry in entries]
+    return keys, [getattr(entry.body, "stage", entry.kind) for entry in entries]
 
 
 def test_killed_tasks_come_to_the_same_artifacts_one_release_and_no_entry_twice(
