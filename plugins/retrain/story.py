@@ -6,7 +6,7 @@ by its import path and imported when it is called, so that whoever only wants to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -187,10 +187,9 @@ def stage(name: str) -> Stage:
 
 def artifact_of(kind: str) -> type[Artifact] | None:
     """The class of the artifacts of a kind; None if no stage hands on any."""
-    from retrain.artifacts import KINDS
-
+    ours: Mapping[str, type[Artifact]] = _resolved("retrain.artifacts:KINDS")
     brought = (stage.kind for stage in STORY if stage.hands_on is not None and ":" in stage.hands_on)
-    return KINDS.get(kind) or next((found for found in brought if found.kind == kind), None)
+    return ours.get(kind) or next((found for found in brought if found.kind == kind), None)
 
 
 def told(spec: Spec) -> tuple[Stage, ...]:
