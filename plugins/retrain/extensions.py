@@ -13,7 +13,6 @@ A name of ours cannot be taken by an entry point: what ``change`` means does not
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import importlib.util
 import inspect
@@ -126,8 +125,10 @@ def _imported(folder: str, name: str, registry: Mapping[str, Any] | None) -> Any
         raise UnknownKind(f"Several packages bring a '{name}': {packages}.", do="name the one you mean by import path.")
     if points:
         return _attribute(points[0].module, points[0].attr, name)
+    from difflib import get_close_matches  # most names are known
+
     known = names(folder, registry)
-    near = difflib.get_close_matches(name, known, n=1)
+    near = get_close_matches(name, known, n=1)
     hint = f"did you mean `{near[0]}`? " if near else ""
     raise UnknownKind(
         f"There is no '{name}' among {folder.rpartition('.')[2]}.",

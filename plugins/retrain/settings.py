@@ -22,7 +22,7 @@ class Settings(BaseModel):
     :param pipelines: the folder that holds one folder a pipeline.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     home: Path
     store: str

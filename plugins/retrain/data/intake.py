@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -68,7 +67,9 @@ def refuse_columns(names: list[str], source: Source, pipeline: str, origin: str,
     """
     missing = sorted(source.required_columns - set(names))
     if missing:
-        near = difflib.get_close_matches(missing[0], names, n=1)
+        from difflib import get_close_matches
+
+        near = get_close_matches(missing[0], names, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
         also = f" Also missing: {', '.join(missing[1:])}." if missing[1:] else ""
         raise DataError(

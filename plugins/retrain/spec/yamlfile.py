@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import types
 import typing
 from collections.abc import Iterator
@@ -178,7 +177,9 @@ def _known_keys(model: type[BaseModel], location: Location, content: Any) -> str
         if isinstance(content, dict) and issubclass(section, Section):
             section = section.model_for(content)
     names = [field.alias or name for name, field in section.model_fields.items() if not field.exclude]
-    near = difflib.get_close_matches(str(location[-1]), names, n=1)
+    from difflib import get_close_matches  # most files are right
+
+    near = get_close_matches(str(location[-1]), names, n=1)
     return f"did you mean `{near[0]}`?" if near else f"use one of: {', '.join(names)}"
 
 
