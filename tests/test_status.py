@@ -10,6 +10,7 @@ import pytest
 from ledger_world import body as body_of
 from retrain.artifacts import ModelRef, Ref, Report, Request, now
 from retrain.ledger import Ledger, Release, Served, overrule
+from retrain.ledger import ledger as ledgers
 from retrain.ledger import release as machine
 from retrain.site import Site
 from retrain.status import PipelineStatus, status
@@ -175,6 +176,24 @@ def test_a_machine_without_the_pipelines_folder_has_nothing_to_complain_of(site:
     (site.settings.pipelines / "visits" / "pipeline.yaml").unlink()
     found = look(site)
     assert (found.health.level, found.spec_problem) == ("good", None)
+
+
+def test_a_wrong_clock_is_named_and_no_age_is_negative(
+    site: Site, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as there:
+        there.setattr(ledgers, "now", lambda: now() + timedelta(days=1))
+        promote(ledger, 1)
+    found = look(site)
+    assert found.health.level == "attention"
+    assert (
+        "written by airflow:schedule in run run-1, is stamped 24 h ahead of the clock here" in found.health.reasons[0]
+    )
+    assert found.champion is not None
+    assert found.last_release is not None
+    told = [found.champion.since, found.last_release.at, *(run.last for run in found.runs), *found.stages.values()]
+    assert max(told) <= now()
+    assert all(age.age >= 0 for age in found.ages)
 
 
 def test_it_is_the_same_as_json(site: Site, ledger: Ledger) -> None:

@@ -151,6 +151,10 @@ class ObjectMissing(StoreError):
     retryable = False
 
 
+class ArtifactChanged(RetrainError):
+    """An artifact's bytes are not those that its reference, or the ledger, names. It is not believed."""
+
+
 class StoreFull(StoreError):
     """No room to write; nothing half-written was left behind."""
 
@@ -173,6 +177,10 @@ class LedgerError(RetrainError):
 
 class LedgerBroken(LedgerError):
     """An entry is missing, altered, or does not follow from the one before it."""
+
+
+class LedgerRewritten(LedgerBroken):
+    """What was read of the ledger before is gone, or another now."""
 
 
 class LedgerMoved(LedgerError):

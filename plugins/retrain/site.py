@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from retrain.artifacts import Artifact, FileRef, Ref, digest_file
 from retrain.ledger import Ledger
+from retrain.ledger.witness import Witness
 from retrain.settings import Settings
 from retrain.store import ObjectStore, open_store
 
@@ -36,7 +37,8 @@ class Site:
     def ledger(self, pipeline: str) -> Ledger:
         """A pipeline's ledger; what was read of it is kept."""
         if pipeline not in self._ledgers:
-            self._ledgers[pipeline] = Ledger(self.store, pipeline)
+            witness = Witness(self.settings.home, self.store.uri, pipeline)
+            self._ledgers[pipeline] = Ledger(self.store, pipeline, witness)
         return self._ledgers[pipeline]
 
     def once(self, kind: type[A], pipeline: str, key: str, make: Callable[[], A]) -> A:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from retrain.artifacts import Age, Moment, Report, Value, VerdictOutcome, now
 from retrain.errors import SpecError
-from retrain.ledger import Answered, Entry, Judged, Ledger, Release, Served, StageDone, Version
+from retrain.ledger import Answered, Entry, Judged, Ledger, Release, Served, StageDone, Trained, Version
 from retrain.site import Site
 from retrain.spec import FILE, Spec
 from retrain.spec.durations import about, spell
@@ -128,6 +128,7 @@ class PipelineStatus(Value):
     :param stages: when each stage last came to something, in the order of the story.
     :param spec_problem: why ``pipeline.yaml`` cannot be read, if so; where it is not on this machine at all, nothing
         is wrong with it.
+    :param clock_problem: whose clock is wrong, and by how much, if so.
     :param entries: how many entries its ledger has.
     """
 
@@ -147,6 +148,7 @@ class PipelineStatus(Value):
     schedule: str | None
     next_run: Moment | None
     spec_problem: str | None
+    clock_problem: str | None = None
     entries: int
 
 
@@ -158,11 +160,11 @@ def status(pipeline: str, site: Site) -> PipelineStatus:
     ledger, (spec, problem) = site.ledger(pipeline), _spec(pipeline, site)
     release, versions = ledger.release(), {version.version: version for version in ledger.versions()}
     runs, waiting = tuple(_runs(ledger, site)), tuple(_waiting(ledger, spec, site))
-    ages = _ages(ledger, spec)
+    ages, doubt = _ages(ledger, spec), ledger.doubt()
     return PipelineStatus(
         pipeline=pipeline,
         state=_state(release),
-        health=_health(release, ages, waiting, runs, problem),
+        health=_health(release, ages, waiting, runs, problem, doubt),
         champion=_serving(ledger, versions, release.champion, "champion"),
         challenger=_serving(ledger, versions, release.challenger, "challenger"),
         under_way=_under_way(release),
@@ -176,6 +178,7 @@ def status(pipeline: str, site: Site) -> PipelineStatus:
         schedule=spec.schedule if spec else None,
         next_run=_next_run(spec.schedule if spec else None),
         spec_problem=problem,
+        clock_problem=doubt,
         entries=ledger.head,
     )
 
@@ -211,20 +214,20 @@ def _serving(
         since=_since(ledger, version.version, arm),
         standing=version.standing,
         data_end=version.data_end,
-        trained_at=version.trained_at,
+        trained_at=next(ledger.at(entry) for entry, body in ledger.of(Trained) if body.version == version.version),
         reason=version.reason,
     )
 
 
 def _since(ledger: Ledger, number: int, arm: Literal["champion", "challenger"]) -> datetime:
     """Since when a version has been champion, or challenger, without a break."""
-    since = now()
+    first: Entry | None = None
     for entry, release in ledger.of(Release):
         served = release.champion if arm == "champion" else release.challenger
         if served is None or served.version != number:
             break
-        since = entry.at
-    return since
+        first = entry
+    return ledger.at(first) if first is not None else now()
 
 
 def _under_way(release: Release) -> UnderWay | None:
@@ -251,9 +254,9 @@ def _last_release(ledger: Ledger) -> LastRelease | None:
     if found is None:
         return None
     entry, release = found
-    decision = release.state.replace("_", " ")
+    decision, at = release.state.replace("_", " "), ledger.at(entry)
     return LastRelease(
-        number=entry.number, at=entry.at, actor=entry.actor, by=entry.by, decision=decision, reason=release.reason
+        number=entry.number, at=at, actor=entry.actor, by=entry.by, decision=decision, reason=release.reason
     )
 
 
@@ -262,14 +265,16 @@ def _verdict(ledger: Ledger) -> LastVerdict | None:
     if found is None:
         return None
     entry, judged = found
-    return LastVerdict(at=entry.at, version=judged.version, outcome=judged.outcome, reason=judged.reason, by=judged.by)
+    at = ledger.at(entry)
+    return LastVerdict(at=at, version=judged.version, outcome=judged.outcome, reason=judged.reason, by=judged.by)
 
 
 def _stages(ledger: Ledger) -> dict[str, datetime]:
-    newest: dict[str, datetime] = {}
+    newest: dict[str, Entry] = {}
     for entry, done in ledger.of(StageDone):
-        newest.setdefault(done.stage, entry.at)
-    return {stage.name: newest[stage.name] for stage in STORY if stage.name in newest}
+        newest.setdefault(done.stage, entry)
+    spans = ledger.spans()
+    return {stage.name: spans[newest[stage.name].number - 1].at for stage in STORY if stage.name in newest}
 
 
 def _runs(ledger: Ledger, site: Site) -> Iterator[Run]:
@@ -281,8 +286,8 @@ def _runs(ledger: Ledger, site: Site) -> Iterator[Run]:
     for run in list(reversed(written))[:RUNS]:
         entries = written[run]
         first, last = entries[0], entries[-1]
-        outcome = _outcome(entries, site)
-        yield Run(run=run, by=first.actor, began=first.at, last=last.at, outcome=outcome, what=last.summary)
+        began, ended, outcome = ledger.at(first), ledger.at(last), _outcome(entries, site)
+        yield Run(run=run, by=first.actor, began=began, last=ended, outcome=outcome, what=last.summary)
 
 
 def _outcome(entries: list[Entry], site: Site) -> str | None:
@@ -302,17 +307,17 @@ def _waiting(ledger: Ledger, spec: Spec | None, site: Site) -> Iterator[Waiting]
     if release.state == "paused" and release.challenger is not None:
         entry, _ = next(ledger.of(Release))
         what = f"end the paused release of version {release.challenger.version} by `retrain rollback`: {release.reason}"
-        yield Waiting(who="an operator", what=what, since=entry.at)
+        yield Waiting(who="an operator", what=what, since=ledger.at(entry))
     found = next(ledger.of(Judged), None)
     if found is None:
         return
     entry, judged = found
     if judged.outcome == "undecided":
         what = f"bless or veto version {judged.version}, which the gates left undecided"
-        yield Waiting(who="an operator", what=what, since=entry.at)
+        yield Waiting(who="an operator", what=what, since=ledger.at(entry))
     elif judged.outcome == "blessed" and spec is not None and _asked(spec, ledger, entry, judged.version, site):
         who = ", ".join(spec.bless.approval.by) or "anyone allowed to run the Dag"
-        yield Waiting(who=who, what=f"approve or reject version {judged.version}", since=entry.at)
+        yield Waiting(who=who, what=f"approve or reject version {judged.version}", since=ledger.at(entry))
 
 
 def _asked(spec: Spec, ledger: Ledger, verdict: Entry, version: int, site: Site) -> bool:
@@ -346,7 +351,7 @@ def _ages(ledger: Ledger, spec: Spec | None) -> tuple[Age, ...]:
     champion = ledger.champion()
     if champion is None:
         return ()
-    age = now() - ledger.version(champion.version).data_end
+    age = max(ledger.present() - ledger.version(champion.version).data_end, timedelta())
     limit: timedelta | None = spec.staleness.model if spec is not None else None
     return (
         Age(
@@ -359,7 +364,12 @@ def _ages(ledger: Ledger, spec: Spec | None) -> tuple[Age, ...]:
 
 
 def _health(
-    release: Release, ages: tuple[Age, ...], waiting: tuple[Waiting, ...], runs: tuple[Run, ...], problem: str | None
+    release: Release,
+    ages: tuple[Age, ...],
+    waiting: tuple[Waiting, ...],
+    runs: tuple[Run, ...],
+    problem: str | None,
+    doubt: str | None,
 ) -> Health:
     """The worst part decides; only its reasons are told."""
     parts: list[tuple[Level, str]] = []
@@ -369,6 +379,8 @@ def _health(
         parts.append(("attention", "nothing has been released yet"))
     if runs and runs[0].outcome in RUN_LEVELS:
         parts.append((RUN_LEVELS[runs[0].outcome], f"the last retraining ended: {runs[0].outcome}"))
+    if doubt is not None:
+        parts.append(("attention", doubt))
     parts += [("attention", f"waits for {one.who}: {one.what}") for one in waiting]
     parts += [("attention", _too_old(age)) for age in ages if age.stale]
     level = max((level for level, _ in parts), key=LEVELS.index, default="good")

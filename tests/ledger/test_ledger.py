@@ -138,12 +138,6 @@ def test_who_decided_on_an_older_entry_must_decide_again(store: LocalStore, ledg
     assert len(chain_of(store)) == 1
 
 
-def test_time_never_runs_backwards(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = ledger.append(FRESH, actor="test")
-    monkeypatch.setattr(ledgers, "now", lambda: first.at - timedelta(hours=1))
-    assert ledger.append(FRESH, actor="test").at == first.at
-
-
 def test_a_long_ledger_is_read_whole(store: LocalStore, ledger: Ledger) -> None:
     for _ in range(40):
         ledger.append(FRESH, actor="test")

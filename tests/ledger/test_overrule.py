@@ -245,6 +245,9 @@ class MemoryStore:
     def create(self, path: str, data: bytes) -> bool:
         return self.objects.setdefault(path, data) is data
 
+    def clock(self) -> None:
+        return None
+
 
 @settings(max_examples=50, deadline=None)
 @given(ACTIONS, st.data())

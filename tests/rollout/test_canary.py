@@ -13,9 +13,8 @@ from release_world import canary, shadow
 from retrain.artifacts import now
 from retrain.errors import LogBroken, ReleaseError, StoreError, UsageError
 from retrain.ledger import Judged
+from retrain.ledger import ledger as ledgers
 from retrain.ledger import release as machine
-from retrain.rollout import canary as canary_module
-from retrain.rollout import phase as phase_module
 from retrain.site import Site
 from retrain.stages.promote import promote
 
@@ -44,8 +43,8 @@ def write(world: Any, release: Any) -> None:
 
 
 def later(monkeypatch: pytest.MonkeyPatch, **delta: int) -> None:
-    for module in (canary_module, phase_module):
-        monkeypatch.setattr(module, "now", lambda: now() + timedelta(**delta))
+    """What time it is for whoever reads or writes the ledger."""
+    monkeypatch.setattr(ledgers, "now", lambda: now() + timedelta(**delta))
 
 
 # -- whole releases ----------------------------------------------------------------------------------------------
@@ -120,7 +119,6 @@ def test_a_step_needs_its_requests_and_its_time(make_world: Any, monkeypatch: py
     assert "s of 10m" in advance(world, candidate, watch).summary
     later(monkeypatch, minutes=11)
     assert advance(world, candidate, watch).summary == "step 2 of 3 at 50%"
-    monkeypatch.undo()
     assert "no traffic yet" in advance(world, candidate, watch).summary  # a step counts its own requests only
     assert world.states() == ["promoted", "ramping 1", "ramping 2"]
 
@@ -179,6 +177,79 @@ def test_patience_may_end_in_a_pause_and_a_human_goes_on(make_world: Any, monkey
     write(world, machine.ramp(world.ledger.release(), reason="go on"))
     assert advance(world, candidate).state == "waiting"  # patience starts anew
     assert world.states() == ["promoted", "ramping 1", "ramping 2", "paused 2", "ramping 2"]
+
+
+# -- clocks that are wrong ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("days", [1, 400, -1], ids=["a day ahead", "a year ahead", "a day behind"])
+def test_a_decision_of_a_wrong_clock_neither_stalls_nor_hastens_patience(
+    world: Any, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    """Each look is that of another driver, on a machine whose clock is right."""
+    candidate = world.candidate(2)
+    with monkeypatch.context() as there:
+        later(there, days=days)
+        begin(world, candidate)
+    states = []
+    for minutes in (0, 30, 59, 62):
+        later(monkeypatch, minutes=minutes)
+        world.site = world.another_site()
+        states.append(advance(world, candidate).state)
+    assert states == ["waiting", "waiting", "waiting", "rolled_back"]
+    assert world.states() == ["promoted", "ramping 1", "ramping 1", "rolled_back"]
+    assert "1h are over" in world.releases()[-1].reason
+
+
+def test_a_wrong_clock_is_said_in_the_ledger_and_while_it_is_waited_for(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate = world.candidate(2)
+    with monkeypatch.context() as there:
+        later(there, days=1)
+        begin(world, candidate)
+    summary = advance(world, candidate).summary
+    assert "step 1 of 3 at 20%: no traffic yet; Ledger entry" in summary
+    assert "written by test in run run-2, is stamped 24 h ahead of the clock here" in summary
+    assert "step 1 of 3; stated again: Ledger entry" in world.releases()[-1].reason
+
+
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_step_of_a_wrong_clock_has_its_time_and_keeps_its_requests(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch, days: int
+) -> None:
+    world = make_world(**NO_SHADOW, step_time="10m")
+    world.champion()
+    candidate = world.candidate(2)
+    with monkeypatch.context() as there:
+        later(there, days=days)
+        begin(world, candidate)
+    world.traffic(500)  # before anybody looks
+    assert "s of 10m" in advance(world, candidate).summary
+    later(monkeypatch, minutes=11)
+    world.site = world.another_site()
+    assert advance(world, candidate).summary.startswith("step 2 of 3 at 50%")
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(turns=st.lists(st.sampled_from([0, 1, -1, 30]), min_size=4, max_size=12))
+def test_drivers_whose_clocks_differ_do_not_answer_one_another_for_ever(
+    make_world: Any, monkeypatch: pytest.MonkeyPatch, turns: list[int]
+) -> None:
+    """A driver states a decision again at most once for each clock; nothing is promoted by a clock."""
+    world = make_world(**NO_SHADOW)
+    world.champion()
+    candidate = world.candidate(2)
+    begin(world, candidate)
+    for days in turns:
+        with monkeypatch.context() as there:
+            later(there, days=days)
+            world.site = world.another_site()
+            advance(world, candidate)
+    decided = world.states()
+    assert decided[:2] == ["promoted", "ramping 1"]
+    assert decided.count("ramping 1") <= 1 + len(set(turns))
+    assert set(decided[2:]) <= {"ramping 1", "rolled_back"}
 
 
 def test_a_human_aborts(world: Any) -> None:

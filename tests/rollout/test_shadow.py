@@ -12,8 +12,8 @@ from release_world import shadow
 from retrain.artifacts import now
 from retrain.errors import LedgerMoved, ReleaseError, StoreError, UsageError
 from retrain.ledger import Answered, Judged
+from retrain.ledger import ledger as ledgers
 from retrain.ledger import release as machine
-from retrain.rollout import phase as phase_module
 from retrain.stages.roll_back import roll_back
 
 
@@ -76,9 +76,9 @@ def test_patience_ends_in_a_rollback(world: Any, monkeypatch: pytest.MonkeyPatch
     candidate = world.candidate(2)
     begin(world, candidate)
     world.traffic(requests)
-    monkeypatch.setattr(phase_module, "now", lambda: now() + timedelta(minutes=59))
+    monkeypatch.setattr(ledgers, "now", lambda: now() + timedelta(minutes=59))
     assert advance(world, candidate).state == "waiting"
-    monkeypatch.setattr(phase_module, "now", lambda: now() + timedelta(minutes=61))
+    monkeypatch.setattr(ledgers, "now", lambda: now() + timedelta(minutes=61))
     progress = advance(world, candidate)
     assert progress.state == "rolled_back"
     assert f"1h are over with {requests} of 50 shadow answers" in progress.summary
@@ -93,7 +93,7 @@ def test_an_unreadable_log_is_waited_for_until_patience_ends(world: Any, monkeyp
             raise StoreError("The store is away.")
 
     assert advance(world, candidate, Blind()).state == "waiting"
-    monkeypatch.setattr(phase_module, "now", lambda: now() + timedelta(hours=2))
+    monkeypatch.setattr(ledgers, "now", lambda: now() + timedelta(hours=2))
     assert advance(world, candidate, Blind()).state == "rolled_back"
 
 

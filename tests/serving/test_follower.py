@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from gateway_world import constant, served
-from retrain.errors import ModelTampered, StoreError
+from retrain.errors import LedgerRewritten, ModelTampered, StoreError
+from retrain.ledger import Ledger
 from retrain.ledger.release import Release
 from retrain.site import Site
+from retrain.status import status
 from retrain.store.local import LocalStore
 from waiting import wait_for
 
@@ -128,8 +130,82 @@ def test_a_store_that_vanishes_while_serving_is_noticed(
     s = stand({1: pretended(constant(1))})
     s.release(1)
     shutil.move(f"{site.settings.store}/flights/ledger", f"{site.settings.store}/elsewhere")
-    assert "is gone" in wait_for(lambda: s.pipeline.problems, "the problem")[0]
+    assert "which was read before, is not there" in wait_for(lambda: s.pipeline.problems, "the problem")[0]
     assert s.ask(ROW).status_code == 200
+
+
+def erase(site: Site, number: int) -> None:
+    LocalStore(site.settings.store).delete(f"flights/ledger/{number:08d}.json")
+
+
+def test_a_rollback_erased_from_the_ledgers_end_stands_for_those_who_read_it(
+    stand: Open, pretended: Model, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrain.serving.follower.PRESENCE_SECONDS", 0.0)
+    s = stand({version: pretended(constant(version)) for version in (1, 2, 3)})
+    s.release(1)
+    s.release(2, previous=served(1))
+    rollback = s.release(1, state="rolled_back")
+    erase(site, rollback)
+    fresh = stand(s.models)
+    for gateway in (s, fresh):
+        problems = wait_for(lambda gateway=gateway: gateway.pipeline.problems, "the problem")
+        assert "entry 3, which was read before, is not there" in problems[0]
+        wait_for(lambda gateway=gateway: gateway.number == rollback, "the release that is known")
+        assert gateway.ask(ROW).headers["X-Retrain-Version"] == "1"
+        assert gateway.client.get("/health").json()["status"] == "degraded"
+
+
+def test_another_end_of_the_ledger_is_no_news_for_those_who_read_the_one_before(
+    stand: Open, pretended: Model, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end is cut off, and somebody who does not know of it writes on."""
+    monkeypatch.setattr("retrain.serving.follower.PRESENCE_SECONDS", 0.0)
+    s = stand({version: pretended(constant(version)) for version in (1, 2, 3)})
+    s.release(2)
+    rollback = s.release(1, state="rolled_back")
+    erase(site, rollback)
+    stranger = Ledger(LocalStore(site.settings.store), "flights")
+    for _ in range(2):
+        stranger.append(Release(state="promoted", champion=served(3)), actor="test")
+    fresh = stand(s.models)
+    for gateway in (s, fresh):
+        wait_for(lambda gateway=gateway: "is another one now" in str(gateway.pipeline.problems), "the problem")
+        wait_for(lambda gateway=gateway: gateway.number == rollback, "the release that is known")
+        assert gateway.ask(ROW).headers["X-Retrain-Version"] == "1"
+    with pytest.raises(LedgerRewritten, match="entry 2, which was read before, is another one now"):
+        status("flights", Site(site.settings))
+
+
+def test_an_older_gateways_memory_is_enough_to_notice_another_ledger(stand: Open, pretended: Model, site: Site) -> None:
+    s = stand({version: pretended(constant(version)) for version in (1, 2)})
+    number = s.release(1)
+    s.client.close()
+    shutil.rmtree(site.settings.home / "ledgers")
+    erase(site, number)
+    Ledger(LocalStore(site.settings.store), "flights").append(Release(champion=served(2)), actor="test")
+    again = stand(s.models)
+    assert "is another one now" in wait_for(lambda: again.pipeline.problems, "the problem")[0]
+    wait_for(lambda: again.number == number, "the remembered release")
+    assert again.ask(ROW).headers["X-Retrain-Version"] == "1"
+
+
+def test_a_ledger_that_is_restored_is_followed_again(
+    stand: Open, pretended: Model, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrain.serving.follower.PRESENCE_SECONDS", 0.0)
+    s = stand({version: pretended(constant(version)) for version in (1, 2)})
+    s.release(2)
+    number = s.release(1)
+    store = LocalStore(site.settings.store)
+    kept = store.get(f"flights/ledger/{number:08d}.json")
+    erase(site, number)
+    fresh = stand(s.models)
+    wait_for(lambda: s.pipeline.problems and fresh.pipeline.problems, "the problems")
+    store.create(f"flights/ledger/{number:08d}.json", kept)
+    wait_for(lambda: not s.pipeline.problems and not fresh.pipeline.problems, "recovery")
+    assert s.release(2) == number + 1
+    wait_for(lambda: fresh.number == number + 1, "what came after it")
 
 
 def test_a_release_without_a_champion_is_no_release(stand: Open, pretended: Model) -> None:

@@ -13,11 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from retrain.artifacts import now
 from retrain.errors import (
     LedgerMoved,
     ObjectMissing,
@@ -221,6 +223,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, *, ignores: bool = False, script: tuple[int | str, ...] = (), code: str = "") -> None:
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.ignores, self.script, self.code = ignores, list(script), code
+        self.ahead = 0.0  # seconds, of the test's clock
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -260,6 +263,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return super().date_time_string((timestamp or time.time()) + self.server.ahead)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -318,3 +324,12 @@ def test_a_server_that_is_gone_is_retryable(at) -> None:
     with pytest.raises(StoreError, match="cannot be reached") as caught:
         at(f"http://127.0.0.1:{free_port()}").put("a", b"")
     assert caught.value.retryable
+
+
+def test_every_answer_says_what_time_it_is_at_the_server(odd) -> None:
+    store, server = odd()
+    assert store.clock() is None
+    for ahead in (timedelta(days=1), timedelta(hours=-3)):
+        server.ahead = ahead.total_seconds()
+        store.exists("something")
+        assert abs(store.clock() - now() - ahead) < timedelta(minutes=1)

@@ -104,4 +104,4 @@ def _under_way(release: UnderWay) -> str:
 def _ago(at: datetime) -> str:
     from retrain.spec.durations import about
 
-    return f"{about((datetime.now(UTC) - at).total_seconds())} ago"
+    return f"{about(max((datetime.now(UTC) - at).total_seconds(), 0.0))} ago"

@@ -3,25 +3,31 @@
 One object an entry, ``<pipeline>/ledger/00000042.json``, each naming the hash of the one before it. An entry is
 written with create-if-absent, so two writers can never both win number 42: the loser reads again and decides
 again. Everything there is to know of the past (who serves, who served at time T, which versions exist, how old
-each stage is) is a fold over these entries.
+each stage is) is a fold over these entries. Their order is that of their numbers, never that of their stamps.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from pydantic import ValidationError
 
 from retrain.artifacts import Artifact, Request, canonical, digest, now
-from retrain.errors import LedgerBroken, LedgerMoved, ReleaseError
+from retrain.errors import LedgerBroken, LedgerMoved, LedgerRewritten, ObjectMissing, ReleaseError
+from retrain.ledger import clock
 from retrain.ledger.body import Body
+from retrain.ledger.clock import TOLERANCE, Span
 from retrain.ledger.entries import Entry, StageDone, Trained
 from retrain.ledger.release import Release, Served
 from retrain.ledger.versions import Version, versions
+from retrain.ledger.witness import Head, Witness
+from retrain.spec.durations import about
 from retrain.store.base import ObjectStore
 
 GENESIS = "0" * 64
@@ -31,21 +37,29 @@ READERS = 16
 B = TypeVar("B", bound=Body)
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 
 class Ledger:
     """One pipeline's ledger. Threads may share it; so may any number of processes share what it reads and writes.
 
     :param store: where it lies.
     :param pipeline: whose it is.
+    :param witness: what was read of it on this machine before; None if nothing is kept here.
     """
 
-    def __init__(self, store: ObjectStore, pipeline: str) -> None:
+    def __init__(self, store: ObjectStore, pipeline: str, witness: Witness | None = None) -> None:
         self.store = store
         self.pipeline = pipeline
+        self._witness = witness
+        self._lock = threading.RLock()
+        self._doubted: str | None = None
         self._entries: list[Entry] = []
+        self._read_at: list[float] = []  # by a clock that nobody sets
         self._by_once: dict[str, Entry] = {}
         self._tip = GENESIS
-        self._lock = threading.RLock()
+        self._compared: int | None = None
+        self._refuted = False
 
     # -- reading ---------------------------------------------------------------------------------------------
 
@@ -54,12 +68,20 @@ class Ledger:
         return f"{self.pipeline}/ledger/{number:08d}.json"
 
     def entries(self) -> list[Entry]:
-        """All entries so far, oldest first. Raises :class:`LedgerBroken` if they do not form one chain."""
+        """All entries so far, oldest first.
+
+        :raises LedgerBroken: they do not form one chain.
+        :raises LedgerRewritten: they do, but not the one that was read before.
+        """
         with self._lock:
+            if self._refuted:
+                self._forget()
             if not self._entries:
                 self._read_all()
-            while self._read_next():
-                pass
+            self._read_on()
+            if self._compared != len(self._entries):
+                self._compare()
+                self._say_doubt()
             return self._entries
 
     @property
@@ -90,19 +112,18 @@ class Ledger:
             for data in pool.map(self.store.get, paths):
                 self._take(data)
 
-    def _read_next(self) -> bool:
-        path = self.path(len(self._entries) + 1)
-        if not self.store.exists(path):
-            return False
-        self._take(self.store.get(path))
-        return True
+    def _read_on(self) -> None:
+        while self.store.exists(path := self.path(len(self._entries) + 1)):
+            self._take(self.store.get(path))
 
     def _take(self, data: bytes) -> Entry:
         number = len(self._entries) + 1
         entry = self._parse(number, data)
         if entry.number != number or entry.previous != self._tip or entry.pipeline != self.pipeline:
+            self.require_head()
             raise self._broken(number, "it does not follow from the entry before it")
         self._entries.append(entry)
+        self._read_at.append(time.monotonic())
         self._tip = digest(data)
         if entry.once:
             self._by_once[entry.once] = entry
@@ -121,6 +142,102 @@ class Ledger:
             do="nothing is decided or released until it is whole. Restore that object from a backup or an older "
             "object version; gateways keep serving the release they know.",
         )
+
+    # -- what was read before ----------------------------------------------------------------------------------
+
+    def require_head(self) -> None:
+        """See that the newest entry known still lies in the store as it was read. Costs one look-up.
+
+        :raises LedgerRewritten: it is gone, or another.
+        """
+        with self._lock:
+            number = len(self._entries)
+            if number:
+                try:
+                    found = digest(self.store.get(self.path(number)))
+                except ObjectMissing:
+                    raise self._rewritten(number, "is not there") from None
+                if found != self._tip:
+                    raise self._rewritten(number, "is another one now")
+
+    def _compare(self) -> None:
+        """Compare with what was read on this machine before, by whichever process, and note what is new."""
+        if self._witness is not None:
+            known = self._witness.recall()
+            if known is not None and known.number > len(self._entries):
+                self._read_on()  # another process may have written that entry just now
+            if known is not None and self._hash(known.number) != known.sha256:
+                self._refuted = True
+                gone = known.number > len(self._entries)
+                raise self._rewritten(known.number, "is not there" if gone else "is another one now")
+            if self._entries:
+                self._witness.remember(Head(number=len(self._entries), sha256=self._tip))
+        self._compared = len(self._entries)
+
+    def _hash(self, number: int) -> str | None:
+        """The hash of an entry's bytes; None if it is not known."""
+        if number > len(self._entries):
+            return None
+        return self._entries[number].previous if number < len(self._entries) else self._tip
+
+    def _forget(self) -> None:
+        """Begin to read anew, once the chain that was read has shown to be another than before."""
+        self._entries, self._read_at, self._by_once, self._tip = [], [], {}, GENESIS
+        self._compared, self._refuted = None, False
+
+    def _rewritten(self, number: int, how: str) -> LedgerRewritten:
+        noted = f", delete {self._witness.file}" if self._witness is not None else ""
+        return LedgerRewritten(
+            f"The ledger of pipeline '{self.pipeline}' is not what it was: entry {number}, which was read before, "
+            f"{how}.",
+            where=f"{self.store.uri}/{self.path(number)}",
+            do="nothing is decided or released until it is what it was. Mount the store that was mounted, or restore "
+            "that object and those after it from a backup; gateways keep serving the release they know. If the ledger "
+            f"was begun anew on purpose{noted} and restart what still runs.",
+        )
+
+    # -- clocks ------------------------------------------------------------------------------------------------
+
+    def present(self) -> datetime:
+        """What time it is: by this machine's clock, unless the store has one of its own that shows it to be wrong."""
+        mine, theirs = now(), self.store.clock()
+        return mine if theirs is None or abs(theirs - mine) <= TOLERANCE else theirs
+
+    def spans(self) -> list[Span]:
+        """When each entry known was written: by their order, and by their stamps as far as these agree with it."""
+        with self._lock:
+            present, ticks = self.present(), time.monotonic()
+            read = [present - timedelta(seconds=ticks - at) for at in self._read_at]
+            return clock.spans([entry.at for entry in self._entries], read, present)
+
+    def at(self, entry: Entry) -> datetime:
+        """When an entry was written."""
+        return self.spans()[entry.number - 1].at
+
+    def age(self, entry: Entry) -> timedelta:
+        """How long ago an entry was written, at least. Never negative."""
+        return max(self.present() - self.spans()[entry.number - 1].latest, timedelta())
+
+    def dated(self, entry: Entry) -> bool:
+        """Does the ledger hold a stamp to be believed, of this entry or of a later one, that says how old it is?"""
+        return any(span.sure for span in self.spans()[entry.number - 1 :])
+
+    def doubt(self) -> str | None:
+        """Whose clock is wrong, and by how much, in a sentence; None if all agree."""
+        mine, theirs = now(), self.store.clock()
+        if theirs is not None and abs(theirs - mine) > TOLERANCE:
+            way = "ahead of" if mine > theirs else "behind"
+            return (
+                f"The clock of this machine is {about(abs(theirs - mine).total_seconds())} {way} that of the store "
+                f"{self.store.uri}, which is used instead. Set it"
+            )
+        return clock.doubt(self._entries, self.spans(), self.present())
+
+    def _say_doubt(self) -> None:
+        doubt = self.doubt()
+        if doubt is not None and doubt != self._doubted:
+            log.warning("Pipeline '%s': %s.", self.pipeline, doubt)
+        self._doubted = doubt
 
     # -- writing ---------------------------------------------------------------------------------------------
 
@@ -142,7 +259,7 @@ class Ledger:
                 entry = Entry(
                     number=len(entries) + 1,
                     pipeline=self.pipeline,
-                    at=max([now(), *(entry.at for entry in entries[-1:])]),
+                    at=self.present(),
                     kind=body.kind,
                     actor=actor,
                     run=run,
@@ -151,8 +268,11 @@ class Ledger:
                     previous=self._tip,
                 )
                 data = canonical(entry.model_dump(mode="json"))
+                self.require_head()
                 if self.store.create(self.path(entry.number), data):
-                    return self._take(data)
+                    written = self._take(data)
+                    self._compare()
+                    return written
 
     def settle(self, decide: Callable[[int], T]) -> T:
         """Decide on the ledger as it stands, and write; whoever loses the race reads again and decides again.
@@ -200,7 +320,9 @@ class Ledger:
 
     def served_at(self, moment: datetime) -> Release:
         """The routing decision that stood at ``moment``."""
-        return next((release for entry, release in self.of(Release) if entry.at <= moment), Release())
+        releases = list(self.of(Release))
+        spans = self.spans()
+        return next((release for entry, release in releases if spans[entry.number - 1].at <= moment), Release())
 
     def champion(self) -> Served | None:
         """Who serves now."""

@@ -7,8 +7,8 @@ after the one it read. Whoever loses that race reads again and decides again.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from retrain.artifacts import Request
 from retrain.ledger.entries import Entry, Excluded
@@ -56,14 +56,24 @@ class Trial:
         """The ledger numbers of its decisions in one state; the prediction log names them."""
         return [decision.entry.number for decision in self.decisions if decision.release.state == state]
 
-    def since(self, state: ReleaseState) -> datetime:
-        """Since when it has been in ``state`` without a break. A pause that a human ended starts patience anew."""
-        since = self.current.entry.at
+    def first(self, state: ReleaseState) -> Decision:
+        """Since which decision it has been in ``state`` without a break. A pause that a human ended breaks it."""
+        return self._first(lambda release: release.state == state)
+
+    @property
+    def step(self) -> list[Decision]:
+        """The decisions that put it where it is, oldest first: one, and more where it was stated again."""
+        here = self.current.release
+        first = self._first(lambda release: (release.state, release.step) == (here.state, here.step))
+        return [decision for decision in self.decisions if decision.entry.number >= first.entry.number]
+
+    def _first(self, alike: Callable[[Release], bool]) -> Decision:
+        first = self.current
         for decision in reversed(self.decisions):
-            if decision.release.state != state:
+            if not alike(decision.release):
                 break
-            since = decision.entry.at
-        return since
+            first = decision
+        return first
 
 
 def find(ledger: Ledger, version: int) -> Trial | None:

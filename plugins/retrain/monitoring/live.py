@@ -116,7 +116,8 @@ class LogWatch:
         import pandas as pd
 
         self._begun = trial.begun.entry.number
-        self._reader = LogReader(self.site.store, self.spec.name, trial.begun.entry.at - CLOCKS)
+        began = self.site.ledger(self.spec.name).spans()[trial.begun.entry.number - 1]
+        self._reader = LogReader(self.site.store, self.spec.name, (began.earliest or began.at) - CLOCKS)
         self._last = None
         self._kept_share = 1.0
         self._kept = [*KEPT, "output"] if self.spec.task == "multiclass" else [*KEPT, "score"]

@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from typing_extensions import override
 
-from retrain.artifacts import now
 from retrain.ledger import Excluded, Release, Served
 from retrain.ledger import release as machine
 from retrain.ledger import trial as trials
@@ -97,12 +96,13 @@ class Canary(Phase):
 
     def _step_lacks(self, trial: Trial, seen: LiveEvidence) -> str | None:
         """What this step of the ramp still waits for; None if it has its least requests and time."""
-        asked, needed = seen.asked.get(trial.current.entry.number, 0), self.spec.canary.step_requests
+        asked = sum(seen.asked.get(decision.entry.number, 0) for decision in trial.step)
+        needed = self.spec.canary.step_requests
         if not asked:
             return "no traffic yet"
         if asked < needed:
             return f"{asked:,} of {needed:,} requests"
-        lasted = now() - trial.current.entry.at
+        lasted = self.ledger.age(trial.step[0].entry)
         if lasted < self.spec.canary.step_time:
             return f"{lasted.total_seconds():.0f} s of {spell(self.spec.canary.step_time)}"
         return None

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import ClassVar
 
-from retrain.artifacts import Candidate, Request, now
+from retrain.artifacts import Candidate, Request
 from retrain.errors import LogBroken, StoreError
 from retrain.ledger import Body, Served
 from retrain.ledger import release as machine
@@ -63,7 +63,8 @@ class Phase(ABC):
     def look(self) -> Progress:
         """Look once at the evidence, take the step it allows or demands, and write it down.
 
-        The clock of the release is the ledger's, so a driver may die and another one go on.
+        The clock of the release is the ledger's, so a driver may die and another one go on. Where the stamp of a
+        decision is not to be believed it is stated again, and what lasts is counted from then: see :meth:`_dated`.
         """
         return self._settle(self._look)
 
@@ -111,7 +112,9 @@ class Phase(ABC):
         return target_of(self.spec).watch(self.candidate, self.spec, self.site)
 
     def progress(self, state: ProgressState, summary: str, seen: LiveEvidence | None = None) -> Progress:
-        """What a look came to."""
+        """What a look came to. Whoever waits is told of a clock that is wrong."""
+        doubt = self.ledger.doubt() if state == "waiting" else None
+        summary = f"{summary}; {doubt}" if doubt is not None else summary
         return progress(self.name, state, summary, seen.model_dump(mode="json") if seen is not None else None)
 
     def roll_back(self, trial: Trial, reason: str, head: int, seen: LiveEvidence | None = None) -> Progress:
@@ -126,7 +129,7 @@ class Phase(ABC):
 
     def out_of_patience(self, trial: Trial) -> bool:
         """Has it been in this phase for too long?"""
-        return now() - trial.since(self.state) > self.patience
+        return self.ledger.age(trial.first(self.state).entry) > self.patience
 
     def _settle(self, decide: Callable[[int], Progress]) -> Progress:
         """Decide; and see that the target agrees, also with what an earlier driver decided and died of."""
@@ -163,6 +166,7 @@ class Phase(ABC):
             return self.roll_back(trial, veto, head)
         if trial.ending is not None or trial.current.release.state != self.state:
             return self._stands(trial)
+        trial, head = self._dated(trial, head)
         try:
             seen = self.evidence()
         except (StoreError, LogBroken) as error:
@@ -173,6 +177,20 @@ class Phase(ABC):
         if seen.harm is not None:
             return self.roll_back(trial, f"{self.harm}: {seen.harm}", head, seen)
         return self.judge(trial, seen, head)
+
+    def _dated(self, trial: Trial, head: int) -> tuple[Trial, int]:
+        """A trial that the ledger knows the age of: where no stamp is to be believed the decision is stated again.
+
+        A decision from a wrong clock, a day ahead, say, would otherwise be as old as each new driver has known it.
+        """
+        first = trial.step[0]
+        if self.ledger.dated(first.entry):
+            return trial, head
+        doubt = self.ledger.doubt() or f"the stamp of ledger entry {first.entry.number} is not to be believed"
+        again = first.release.model_copy(update={"reason": f"{first.release.reason}; stated again: {doubt}"})
+        self.write(again, trial, head)
+        head = self.ledger.head
+        return trials.find(self.ledger, self.version) or trial, head
 
     def _stands(self, trial: Trial) -> Progress:
         """What a trial that is there already means: its end, or where it is."""

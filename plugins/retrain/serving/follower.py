@@ -6,7 +6,8 @@ once. Champion, challenger and previous champion stay in memory, so a rollback i
 
 When the store is lost or the ledger is broken the release that is known stays, and ``problems`` says so. It is also
 kept on this disk, so that a gateway started while the store is away serves what it served before. A ledger that is
-*shorter* than that is treated as lost, not as news: an unmounted folder looks like an empty one.
+*shorter* than what was read here, or *another*, is treated as lost, not as news: an unmounted folder looks like an
+empty one, and whoever cuts off a ledger's end may take back a rollback.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from retrain.artifacts import Value
-from retrain.errors import LedgerBroken, RetrainError, StoreMissing
+from retrain.errors import LedgerBroken, LedgerRewritten, RetrainError, StoreMissing
 from retrain.ledger import Ledger
 from retrain.ledger.release import Release
 from retrain.serving.models import LoadAttempt, Loader, Models
@@ -30,7 +31,7 @@ from retrain.serving.runtime import Runner
 
 LONGEST_PAUSE = 5.0
 PRESENCE_SECONDS = 5.0
-"""How often the newest known entry is looked for again: a store that vanished looks like one without news."""
+"""How often the newest known entry is read again: a ledger that shrank, or vanished, looks like one without news."""
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +123,8 @@ class Follower:
         self._note(error)
         if error is None:
             self._target = self._newest()
+        elif isinstance(error, LedgerRewritten):
+            self._target = self._target or self._remembered or self._newest()
         elif isinstance(error, LedgerBroken):
             self._target = max(self._newest(), self._remembered or NOTHING, key=lambda known: known.number)
         else:
@@ -145,14 +148,19 @@ class Follower:
         return NOTHING
 
     def _require_presence(self) -> None:
-        """Notice a store that has vanished: it looks like an empty one."""
-        head = len(self.ledger.known)
-        if self._remembered is not None and head < self._remembered.number:
-            raise self._vanished(f"entry {self._remembered.number} of its ledger, which was read before, is not there")
+        """Notice a store that has vanished, or a ledger that has shrunk: both look like one without news."""
+        head, remembered = len(self.ledger.known), self._remembered
+        if remembered is not None and head < remembered.number:
+            raise self._vanished(f"entry {remembered.number} of its ledger, which was read before, is not there")
+        if remembered is not None and remembered.number and not self._says(remembered):
+            raise self._vanished(f"entry {remembered.number} of its ledger, which was read before, is another one now")
         if head and time.monotonic() - self._present_at >= PRESENCE_SECONDS:
-            if not self.ledger.store.exists(self.ledger.path(head)):
-                raise self._vanished(f"entry {head} of its ledger is gone")
+            self.ledger.require_head()
             self._present_at = time.monotonic()
+
+    def _says(self, remembered: Known) -> bool:
+        """Does the ledger say what is remembered, under that number?"""
+        return self.ledger.known[remembered.number - 1].body == remembered.release
 
     def _vanished(self, what: str) -> StoreMissing:
         return StoreMissing(

@@ -112,7 +112,7 @@ def _judgement(candidate: Candidate, site: Site, ledger: Ledger) -> dict[str, Ar
 
 
 def _age(subject: str, age: timedelta, limit: timedelta) -> Age:
-    return Age(subject=subject, age=age.total_seconds(), limit=limit.total_seconds(), stale=age > limit)
+    return Age(subject=subject, age=max(age.total_seconds(), 0.0), limit=limit.total_seconds(), stale=age > limit)
 
 
 def _too_old(age: Age) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +37,9 @@ class ObjectStore(Protocol):
 
     def fetch(self, path: str) -> Path:
         """A local file with the object's content, to be read and not changed."""
+
+    def clock(self) -> datetime | None:
+        """What time it is by the store's own clock; None if it has none, or has not told yet. Costs no look-up."""
 
 
 def checked(path: str) -> str:

@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from typing_extensions import override
@@ -80,6 +81,10 @@ class LocalStore(ObjectStore):
         if not self.exists(path):
             raise _missing(self.root, path)
         return self._file(path)
+
+    @override
+    def clock(self) -> datetime | None:
+        return None  # a folder's clock is this machine's
 
     def _file(self, path: str) -> Path:
         return self.root / checked(path)
