@@ -7,7 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from retrain.artifacts import Artifact, FileRef, Ref, digest_file
+from retrain.artifacts import Artifact, FileRef, Ref, digest, digest_file
+from retrain.errors import ArtifactChanged
 from retrain.ledger import Ledger
 from retrain.ledger.witness import Witness
 from retrain.settings import Settings
@@ -45,6 +46,8 @@ class Site:
         """Return the artifact named ``key``, making it only if nobody has.
 
         Two makers at once is allowed and harmless: the second finds the first one's artifact and returns that.
+
+        :raises ArtifactChanged: it was made, and is not what the ledger says it was.
         """
         found = self.find(kind, pipeline, key)
         if found is not None:
@@ -54,13 +57,30 @@ class Site:
         return kind.from_bytes(self.store.get(kind.path(pipeline, key)))
 
     def find(self, kind: type[A], pipeline: str, key: str) -> A | None:
-        """An artifact, or None if it was not made yet."""
-        path = kind.path(pipeline, key)
-        return kind.from_bytes(self.store.get(path)) if self.store.exists(path) else None
+        """An artifact, or None if it was not made yet.
+
+        :raises ArtifactChanged: it is not what the ledger says it was.
+        """
+        ref = Ref(kind=kind.kind, key=key, pipeline=pipeline)
+        return self.read(kind, ref) if self.store.exists(kind.path(pipeline, key)) else None
 
     def read(self, kind: type[A], ref: Ref) -> A:
-        """The artifact a reference names. Raises :class:`~retrain.errors.ObjectMissing`."""
-        return kind.from_bytes(self.store.get(kind.path(ref.pipeline, ref.key)))
+        """The artifact a reference names: the very bytes, where the reference or the ledger tells which.
+
+        :raises ObjectMissing: it is not there.
+        :raises ArtifactChanged: something else lies in its place.
+        """
+        path = kind.path(ref.pipeline, ref.key)
+        data = self.store.get(path)
+        known = {ref.sha256} if ref.sha256 else self.ledger(ref.pipeline).contents(kind.kind, ref.key)
+        if known and digest(data) not in known:
+            raise ArtifactChanged(
+                f"The {kind.kind} '{ref.key}' of pipeline '{ref.pipeline}' was changed after it was made.",
+                where=f"{self.store.uri}/{path}",
+                do="it is not believed, nor is anything decided on it. Find out who wrote there, and restore that "
+                "object from a backup or an older version; or delete it and start a new run, which makes it anew.",
+            )
+        return kind.from_bytes(data)
 
     def keep(self, path: str, source: Path, *, rows: int | None = None) -> FileRef:
         """Put a local file into the store and describe it."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from retrain.artifacts import Age, Moment, Report, Value, VerdictOutcome, now
-from retrain.errors import SpecError
+from retrain.errors import ArtifactChanged, ObjectMissing, SpecError
 from retrain.ledger import Answered, Entry, Judged, Ledger, Release, Served, StageDone, Trained, Version
 from retrain.site import Site
 from retrain.spec import FILE, Spec
@@ -294,8 +294,10 @@ def _outcome(entries: list[Entry], site: Site) -> str | None:
     """What a run's newest report says came of it."""
     for body in (entry.body for entry in reversed(entries)):
         if isinstance(body, StageDone) and body.artifact.kind == Report.kind:
-            report = site.find(Report, body.artifact.pipeline, body.artifact.key)
-            return report.outcome if report is not None else None
+            try:
+                return site.read(Report, body.artifact).outcome
+            except (ArtifactChanged, ObjectMissing):
+                return None
     return None
 
 

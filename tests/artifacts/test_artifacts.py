@@ -113,7 +113,7 @@ def a_feature_set() -> FeatureSet:
         key="123456789abcdef0123456789abcdef0",
         pipeline="flights",
         made_at=datetime(2013, 4, 1, 6, 0, 1, tzinfo=UTC),
-        snapshot=a_snapshot().ref(),
+        snapshot=Ref(kind="snapshot", key="0123456789abcdef0123456789abcdef", pipeline="flights"),
         validation=Ref(kind="validation", key="3456789abcdef0123456789abcdef012", pipeline="flights"),
         parts=tuple(
             FeaturePart(start=part.start, end=part.end, data=data, source=part.data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import Any
 
 import mlflow
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 
 import acme
-from retrain.artifacts import GateResult, Verdict
-from retrain.errors import LedgerError, MetricError, StoreError, TrainingError
+from retrain.artifacts import Candidate, FeatureSet, GateResult, Scorecard, Verdict, canonical
+from retrain.errors import ArtifactChanged, LedgerError, MetricError, StoreError, TrainingError
 from retrain.gates.base import Gate
-from retrain.ledger import Judged
+from retrain.ledger import Judged, Ledger
 from retrain.stages.bless import ask, bless, decide
 from retrain.stages.evaluate import evaluate
+from retrain.stages.freshness import freshness
+from retrain.stages.redeploy import redeployed
 
 
 def gate(verdict: Verdict, name: str) -> GateResult:
@@ -245,3 +248,57 @@ def test_mended_code_of_somebody_elses_gate_is_asked_again(
     monkeypatch.setattr(acme.__spec__, "origin", str(tmp_path / "acme.py"))
     bless(workshop.spec, workshop.request("run-1"), scorecard, workshop.site)
     assert len(asked) == 2
+
+
+# -- what was edited in the store --------------------------------------------------------------------------------
+
+
+def edit(workshop: Any, artifact: Any, **fields: Any) -> None:
+    """Somebody writes into the store, in good form."""
+    path = artifact.path(artifact.pipeline, artifact.key)
+    store = workshop.site.store
+    store.put(path, canonical(json.loads(store.get(path)) | fields))
+    workshop.fresh_site()
+
+
+def test_an_edited_verdict_blesses_nothing(with_champion: Any, make_rows: Any) -> None:
+    _, scorecard, verdict = with_champion.judge(make_rows(seed=1, leak=True), "run-1")
+    assert verdict.outcome == "vetoed"
+    edit(with_champion, verdict, outcome="blessed", reason="all gates passed")
+    with pytest.raises(ArtifactChanged, match=f"The verdict '{verdict.key}'"):
+        bless(with_champion.spec, with_champion.request("run-2"), scorecard, with_champion.site)
+    assert not with_champion.site.ledger(with_champion.spec.name).version(verdict.version).blessed
+
+
+def test_a_verdict_pins_the_scorecard_and_the_scorecard_the_candidate(with_champion: Any, make_rows: Any) -> None:
+    candidate, scorecard, verdict = with_champion.judge(make_rows(seed=1), "run-1")
+    request = with_champion.request("run-2")
+    untouched = with_champion.site.store.get(scorecard.path(scorecard.pipeline, scorecard.key))
+    edit(with_champion, scorecard, finite=False)
+    with pytest.raises(ArtifactChanged, match=f"The scorecard '{scorecard.key}'"):
+        freshness(with_champion.spec, request, candidate, with_champion.site)
+    feature_set = with_champion.site.read(FeatureSet, candidate.features)
+    with pytest.raises(ArtifactChanged, match=f"The scorecard '{scorecard.key}'"):
+        evaluate(with_champion.spec, request, candidate, feature_set, with_champion.site)
+    with_champion.site.store.put(scorecard.path(scorecard.pipeline, scorecard.key), untouched)
+    edit(with_champion, candidate, finite=False)
+    with pytest.raises(ArtifactChanged, match=f"The candidate '{candidate.key}'"):
+        with_champion.site.read(Candidate, with_champion.site.read(Scorecard, verdict.scorecard).candidate)
+
+
+def test_an_edited_candidate_is_neither_judged_nor_released_again(with_champion: Any, incumbent: Any) -> None:
+    edit(with_champion, incumbent, version=7)
+    with pytest.raises(ArtifactChanged, match=f"The candidate '{incumbent.key}'"):
+        redeployed(with_champion.spec, with_champion.request("run-9", redeploy=1), with_champion.site)
+
+
+def test_a_candidate_of_an_earlier_release_is_held_against_its_number_and_model(
+    with_champion: Any, incumbent: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No entry of then knows its bytes; but the ledger says which model the number was given to."""
+    monkeypatch.setattr(Ledger, "contents", lambda *_: frozenset())
+    request = with_champion.request("run-9", redeploy=1)
+    assert redeployed(with_champion.spec, request, with_champion.site) == incumbent
+    edit(with_champion, incumbent, model={**incumbent.model.model_dump(), "digest": "0" * 64})
+    with pytest.raises(ArtifactChanged, match="is not the candidate that the ledger knows"):
+        redeployed(with_champion.spec, request, with_champion.site)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from typing_extensions import override
 
 
 def _iso(moment: datetime) -> str:
@@ -78,11 +81,16 @@ class FileRef(Value):
 
 
 class Ref(Value):
-    """What goes through XCom: which artifact, not the artifact."""
+    """What goes through XCom, and what artifacts and the ledger say of others: which artifact, not the artifact.
+
+    :param key: the name of what made it.
+    :param sha256: of its bytes, so that nothing else is taken for it; None in references of an earlier release.
+    """
 
     kind: str
     key: str
     pipeline: str
+    sha256: str | None = Field(default=None, exclude_if=lambda sha256: sha256 is None)
 
 
 class Artifact(Value):
@@ -105,7 +113,18 @@ class Artifact(Value):
 
     def ref(self) -> Ref:
         """The reference that goes through XCom."""
-        return Ref(kind=self.kind, key=self.key, pipeline=self.pipeline)
+        return Ref(kind=self.kind, key=self.key, pipeline=self.pipeline, sha256=self.fingerprint)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of its bytes as they lie in the store: of those it was read from, whichever release wrote them."""
+        return digest(self.to_bytes())
+
+    @override
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("fingerprint", None)
+        return copy
 
     @classmethod
     def path(cls, pipeline: str, key: str) -> str:
@@ -119,4 +138,6 @@ class Artifact(Value):
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
         """Read back what :meth:`to_bytes` wrote."""
-        return cls.model_validate_json(data)
+        read = cls.model_validate_json(data)
+        read.__dict__["fingerprint"] = digest(data)
+        return read

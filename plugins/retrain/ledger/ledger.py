@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from retrain.artifacts import Artifact, Request, canonical, digest, now
+from retrain.artifacts import Artifact, Ref, Request, canonical, digest, now
 from retrain.errors import LedgerBroken, LedgerMoved, LedgerRewritten, ObjectMissing, ReleaseError
 from retrain.ledger import clock
 from retrain.ledger.body import Body
@@ -57,6 +57,7 @@ class Ledger:
         self._entries: list[Entry] = []
         self._read_at: list[float] = []  # by a clock that nobody sets
         self._by_once: dict[str, Entry] = {}
+        self._contents: dict[tuple[str, str], set[str]] = {}
         self._tip = GENESIS
         self._compared: int | None = None
         self._refuted = False
@@ -127,6 +128,9 @@ class Ledger:
         self._tip = digest(data)
         if entry.once:
             self._by_once[entry.once] = entry
+        for ref in (value for _, value in entry.body if isinstance(value, Ref)):
+            if ref.sha256 is not None:
+                self._contents.setdefault((ref.kind, ref.key), set()).add(ref.sha256)
         return entry
 
     def _parse(self, number: int, data: bytes) -> Entry:
@@ -182,7 +186,7 @@ class Ledger:
 
     def _forget(self) -> None:
         """Begin to read anew, once the chain that was read has shown to be another than before."""
-        self._entries, self._read_at, self._by_once, self._tip = [], [], {}, GENESIS
+        self._entries, self._read_at, self._by_once, self._contents, self._tip = [], [], {}, {}, GENESIS
         self._compared, self._refuted = None, False
 
     def _rewritten(self, number: int, how: str) -> LedgerRewritten:
@@ -299,10 +303,12 @@ class Ledger:
     def record_stage(self, stage: str, artifact: Artifact, request: Request) -> Entry:
         """Write that a stage of a run came to an artifact; once, however often it is retried.
 
-        A run that is cleared and comes to another artifact (the code was mended) has that written, too.
+        A run that is cleared and comes to another artifact (the code was mended, or the artifact was lost and made
+        anew) has that written, too.
         """
         body = StageDone(stage=stage, artifact=artifact.ref(), made_at=artifact.made_at, summary=artifact.summary)
-        return self.append(body, actor=request.actor, run=request.run, once=f"{request.run}/{stage}/{artifact.key}")
+        once = f"{request.run}/{stage}/{artifact.key}/{artifact.fingerprint[:16]}"
+        return self.append(body, actor=request.actor, run=request.run, once=once)
 
     # -- folds -----------------------------------------------------------------------------------------------
 
@@ -341,6 +347,14 @@ class Ledger:
     def versions(self) -> list[Version]:
         """Every trained version with its standing, oldest first."""
         return versions(self.entries())
+
+    def contents(self, kind: str, key: str) -> frozenset[str]:
+        """The SHA-256 of every content that an artifact of this name ever had, as far as entries say.
+
+        One, unless it was lost and made anew; none, if no entry speaks of it yet or all are of an earlier release.
+        """
+        self.entries()
+        return frozenset(self._contents.get((kind, key), ()))
 
     def next_version(self, candidate_key: str) -> int:
         """The number of this candidate: its own if it has one, or the next free one."""

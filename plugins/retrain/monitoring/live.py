@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from retrain.artifacts import Candidate, FeatureSet
-from retrain.errors import ReleaseError
+from retrain.errors import ObjectMissing, ReleaseError
 from retrain.ledger.trial import Trial, find
 from retrain.log.reader import LogReader
 from retrain.metrics.label_loss import losses
@@ -183,8 +183,10 @@ class LogWatch:
         return joined.assign(loss=values).dropna(subset=["loss"])
 
     def _classes(self) -> tuple[str, ...]:
-        found = self.site.find(FeatureSet, self.spec.name, self.candidate.features.key)
-        return found.classes if found else ()
+        try:
+            return self.site.read(FeatureSet, self.candidate.features).classes
+        except ObjectMissing:
+            return ()
 
     def _entities(self, rows: pd.DataFrame) -> NDArray[np.int64] | None:
         """Whom each row is about, as a number; None where the pipeline has no entity."""

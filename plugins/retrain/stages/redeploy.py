@@ -6,16 +6,21 @@ from retrain.artifacts import Candidate, Request
 from retrain.errors import ReleaseError
 from retrain.site import Site
 from retrain.spec import Spec
+from retrain.stages.train import require_numbered
 
 
 def redeployed(spec: Spec, request: Request, site: Site) -> Candidate | None:
     """The candidate that is released again; None if the run trains one of its own.
 
     Whether it may still be released is for the stages of the release, which see a veto that comes later.
+
+    :raises ArtifactChanged: what lies in its place is another.
     """
     if request.redeploy is None:
         return None
-    return site.read(Candidate, site.ledger(spec.name).version(request.redeploy).candidate)
+    candidate = site.read(Candidate, site.ledger(spec.name).version(request.redeploy).candidate)
+    require_numbered(candidate, site)
+    return candidate
 
 
 def require_redeployable(spec: Spec, request: Request, site: Site) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, TypeVar
 
 from retrain.artifacts import Report, Request, Validation, identity
-from retrain.errors import ObjectMissing
+from retrain.errors import ArtifactChanged, ObjectMissing
 from retrain.ledger import Answered, Body, Entry, FreshEnough, Judged, Ledger, Rehearsed, StageDone, Stale
 from retrain.ledger import trial as trials
 from retrain.ledger.release import Release
@@ -160,7 +160,7 @@ def _validation(site: Site, entries: list[Entry]) -> Validation | None:
         return None
     try:
         return site.read(Validation, done[-1].artifact)
-    except ObjectMissing:
+    except (ArtifactChanged, ObjectMissing):
         return None
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from retrain.artifacts import Candidate, FeatureSet, ModelRef, Ref, Request, Snapshot, Value, code, identity
 from retrain.data.frames import scratch
-from retrain.errors import FeatureError, LedgerError, TrainingError
+from retrain.errors import ArtifactChanged, FeatureError, LedgerError, TrainingError
 from retrain.ledger import Entry, Ledger, Trained
 from retrain.metrics import registry
 from retrain.model import packaging
@@ -48,7 +48,7 @@ def train(spec: Spec, request: Request, feature_set: FeatureSet, snapshot: Snaps
     mended = code.inputs(registry.home(metric))
     key = identity("candidate", spec=spec.fragment("task", "train"), metric=metric, features=feature_set.key, **mended)
     candidate = site.once(Candidate, spec.name, key, lambda: _make(spec, request, feature_set, snapshot, site, key))
-    _require_numbered(candidate, site)
+    require_numbered(candidate, site)
     site.ledger(spec.name).record_stage("train", candidate, request)
     return candidate
 
@@ -213,13 +213,25 @@ def _numbered(ledger: Ledger, key: str) -> Trained | None:
     return next((body for _, body in ledger.of(Trained) if body.candidate.key == key), None)
 
 
-def _require_numbered(candidate: Candidate, site: Site) -> None:
-    """A candidate the ledger does not know must not be judged: its number may be another's."""
-    if _numbered(site.ledger(candidate.pipeline), candidate.key) is None:
-        path = Candidate.path(candidate.pipeline, candidate.key)
+def require_numbered(candidate: Candidate, site: Site) -> None:
+    """A candidate must be the one to which the ledger gave its number; any other must not be judged or released.
+
+    :raises LedgerError: the ledger knows no such candidate; its number may be another's.
+    :raises ArtifactChanged: the ledger gave it another number, or another model.
+    """
+    numbered = _numbered(site.ledger(candidate.pipeline), candidate.key)
+    where = f"{site.store.uri}/{Candidate.path(candidate.pipeline, candidate.key)}"
+    if numbered is None:
         raise LedgerError(
             f"Version {candidate.version} of pipeline '{candidate.pipeline}' is in the store, "
             "but the ledger never gave it that number.",
-            where=f"{site.store.uri}/{path}",
+            where=where,
             do="the ledger was lost or replaced: restore it; or, to begin anew, delete this object and run again.",
+        )
+    if (numbered.version, numbered.model) != (candidate.version, candidate.model):
+        raise ArtifactChanged(
+            f"Version {candidate.version} of pipeline '{candidate.pipeline}' is not the candidate that the ledger "
+            f"knows: that is version {numbered.version} with the model {numbered.model.digest[:12]}.",
+            where=where,
+            do="find out who wrote there, and restore that object from a backup or an older object version.",
         )

@@ -68,7 +68,8 @@ def test_a_stage_hands_on_its_reference_and_its_note(world: Any, stages: Any) ->
     stages("validate.require_valid", None)
     context = world.context()
     world.task("data.validate", snapshot="any").execute(context)
-    assert context["ti"].pushed["return_value"] == {"kind": "validation", "key": "k", "pipeline": "visits"}
+    named = {"kind": "validation", "key": "k", "pipeline": "visits", "sha256": made.fingerprint}
+    assert context["ti"].pushed["return_value"] == named
     assert context["ti"].note == made.summary
 
 
