@@ -249,11 +249,14 @@ def test_what_the_trigger_saw_decides_which_tasks_follow(
     assert context["ti"].note == "seen"
 
 
-def test_a_trigger_that_gave_up_makes_the_task_try_again(world: Any) -> None:
+def test_a_trigger_that_gave_up_makes_the_task_try_again_and_say_why(world: Any) -> None:
     from retrain.errors import GatewayError
 
-    with pytest.raises(GatewayError, match="the store is away"):
-        world.task("release.canary").execute_complete(world.context(), {"error": "the store is away", "do": None})
+    context, event = world.context(), {"error": "the store is away", "where": "s3://bucket", "do": "bring it back"}
+    with pytest.raises(GatewayError) as caught:
+        world.task("release.canary").execute_complete(context, event)
+    assert str(caught.value) == "the store is away Where: s3://bucket. What to do: bring it back"
+    assert context["ti"].note == str(caught.value)
 
 
 def test_promote_and_roll_back_say_what_the_ledger_says(world: Any, stages: Any) -> None:

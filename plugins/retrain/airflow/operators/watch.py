@@ -50,7 +50,7 @@ class WatchOperator(ReleaseOperator):
         """Go on when the trigger says that something was decided; promoting asks the ledger again."""
         with self.errors(context):
             if "error" in event:
-                raise GatewayError(f"The {self.stage} could not be watched: {event['error']}", do=event.get("do"))
+                raise GatewayError(event["error"], where=event["where"], do=event["do"])
             from retrain.rollout.progress import Progress
 
             self.conclude(self.open(context), Progress.model_validate(event))
