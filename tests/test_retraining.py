@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from retrain import retraining, story
 from retrain.alerts.base import Sender
 from retrain.alerts.events import Event
-from retrain.errors import DataError, ReleaseError, StoreError, ValidationFailed
+from retrain.errors import DataError, GatewayError, ReleaseError, StoreError, ValidationFailed
 from retrain.ledger import StageDone
 from retrain.rollout.canary import Canary
 from retrain.rollout.progress import progress
 from retrain.rollout.shadow import Shadow
+from retrain.targets.base import Target
 from retraining_world import Line, line
 
 __all__ = ["line"]
@@ -241,6 +242,43 @@ def test_a_lost_store_is_waited_for_but_not_for_ever(line: Line, monkeypatch: py
     scripted(monkeypatch, Canary, "waiting", *[away] * retraining.LOST_LOOKS)
     with pytest.raises(StoreError, match="away"):
         line.run()
+
+
+class Fleet(Target):
+    """Keeps what it is told; it is away for a while."""
+
+    told: ClassVar[list[int]] = []
+    away: ClassVar[int] = 0
+
+    def apply(self, release: Any, number: int, spec: Any, site: Any) -> None:
+        if Fleet.away:
+            Fleet.away -= 1
+            raise ConnectionError("no route to host")
+        Fleet.told.append(number)
+
+    def rehearse(self, candidate: Any, spec: Any, site: Any) -> Any:
+        raise NotImplementedError
+
+    def watch(self, candidate: Any, spec: Any, site: Any) -> Any:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("away", [1, 2])
+def test_a_target_that_missed_the_promotion_hears_of_it_before_the_report(line: Line, away: int) -> None:
+    """Away once: it is told at the end of the run. Away then, too: no report says that all is well."""
+    canary = line.spec.canary.model_copy(update={"target": Fleet(kind="fleet")})
+    line.spec = line.spec.model_copy(update={"canary": canary})
+    Fleet.told, Fleet.away = [], away
+    with pytest.raises(GatewayError, match="no route to host") as caught:
+        line.run(skip_canary=True, reason="in a hurry")
+    number = line.ledger.release_number()
+    assert line.ledger.release().serves(1)
+    if away == 1:
+        assert Fleet.told == [number]
+        assert "version 1 promoted" in caught.value.__notes__[0]
+    else:
+        assert Fleet.told == []
+        assert f"does not follow ledger entry {number} yet" in caught.value.__notes__[0]
 
 
 def test_a_skipped_canary_is_promoted_with_its_reason(line: Line) -> None:

@@ -57,3 +57,11 @@ def test_the_advice_names_the_version_where_one_is_known() -> None:
     assert "retrain bless p 7" in of_report(a_report("vetoed")).do
     unknown = a_report("vetoed").model_copy(update={"version": None})
     assert "retrain bless p VERSION" in of_report(unknown).do
+
+
+def test_the_advice_after_a_failure_leaves_it_to_the_ledger_who_serves() -> None:
+    """It may have failed after its promotion: whoever reads it at night must not be told that nothing changed."""
+    advice = of_report(a_report("failed", promote="failed")).do
+    assert "the champion still serves" not in advice
+    assert "`retrain status p` says who serves" in advice
+    assert advice.startswith("read the log of the stage that failed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -59,6 +60,22 @@ def test_a_part_that_comes_late_into_an_old_folder_is_found(
     monkeypatch.setattr(log_reader, "SWEEP_SECONDS", 0.0)
     assert reader.poll()[0]["id"].tolist() == ["late"]
     assert len(reader.poll()[0]) == 0
+
+
+def test_parts_are_fetched_side_by_side_and_come_in_their_order(
+    store: LocalStore, reader: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store far away answers each request after a while; a long canary has thousands of parts."""
+    for part in range(1, 5):
+        put_part(store, f"r{part}", part=part)
+    get, together = LocalStore.get, threading.Barrier(4, timeout=20)
+
+    def wait_for_the_others(self: LocalStore, path: str) -> bytes:
+        together.wait()
+        return get(self, path)
+
+    monkeypatch.setattr(LocalStore, "get", wait_for_the_others)
+    assert reader.poll()[0]["id"].tolist() == ["r1", "r2", "r3", "r4"]
 
 
 def test_a_poll_lists_recent_folders_only(

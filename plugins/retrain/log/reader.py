@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ SWEEP_SECONDS = 60.0
 
 RECENT = (timedelta(minutes=-15), timedelta(minutes=5))
 """The folders that every poll lists: around now, with room for a slow upload and for clocks that differ."""
+
+READERS = 16
+"""How many parts are fetched at a time: the first poll of a long canary has thousands."""
 
 DAYS_LISTED_SINGLY = 62
 """Beyond this many days one listing of the whole table is cheaper than one a day."""
@@ -79,7 +83,9 @@ class LogReader:
     def _read(self, table: LogTable, paths: list[str]) -> pd.DataFrame:
         import pyarrow as pa
 
-        rows = pa.concat_tables([schema(table).empty_table(), *(self._read_part(table, path) for path in paths)])
+        with ThreadPoolExecutor(READERS) as pool:
+            parts = pool.map(lambda path: self._read_part(table, path), paths)
+            rows = pa.concat_tables([schema(table).empty_table(), *parts])
         frame: pd.DataFrame = rows.to_pandas()
         return frame[frame["at"] >= self.since].reset_index(drop=True) if paths else frame
 

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from retrain.artifacts import Candidate, Request
-from retrain.errors import LogBroken, StoreError
+from retrain.errors import GatewayError, LogBroken, RetrainError, StoreError
 from retrain.ledger import Body, Served
 from retrain.ledger import release as machine
 from retrain.ledger import trial as trials
@@ -23,7 +23,7 @@ from retrain.monitoring.evidence import LiveEvidence
 from retrain.rollout import permission, routing
 from retrain.rollout.progress import PhaseName, Progress, ProgressState, progress
 from retrain.site import Site
-from retrain.spec import Spec
+from retrain.spec import FILE, Spec
 from retrain.targets.base import Watch, target_of
 
 
@@ -168,7 +168,7 @@ class Phase(ABC):
             return self._stands(trial)
         trial, head = self._dated(trial, head)
         try:
-            seen = self.evidence()
+            seen = self._see()
         except (StoreError, LogBroken) as error:
             unread = f"the prediction log cannot be read: {error}"
             if self.out_of_patience(trial):
@@ -191,6 +191,23 @@ class Phase(ABC):
         self.write(again, trial, head)
         head = self.ledger.head
         return trials.find(self.ledger, self.version) or trial, head
+
+    def _see(self) -> LiveEvidence:
+        """What is seen now.
+
+        :raises GatewayError: instead of whatever somebody's target raises.
+        """
+        try:
+            return self.evidence()
+        except RetrainError:
+            raise
+        except Exception as error:
+            raise GatewayError(
+                f"The target '{target_of(self.spec).kind}' of '{self.spec.name}' does not show what comes of version "
+                f"{self.version}: {type(error).__name__}: {error}.",
+                where=f"{self.spec.folder / FILE}, key `canary.target`",
+                do="see that it is up, and mend its `watch` if it is; nothing is decided without it.",
+            ) from error
 
     def _stands(self, trial: Trial) -> Progress:
         """What a trial that is there already means: its end, or where it is."""

@@ -201,17 +201,17 @@ def test_a_canary_that_is_decided_at_once_never_defers(world: Any, looking: Any)
     assert context["ti"].pushed["return_value"]["state"] == "done"
 
 
-def test_a_canary_looks_once_and_then_waits_in_the_triggerer(world: Any, looking: Any) -> None:
+def test_a_canary_leaves_every_look_to_the_triggerer(world: Any, looking: Any) -> None:
     looking(Canary, "begin", progress("canary", "waiting", "step 1"))
-    looks = looking(Canary, "look", progress("canary", "waiting", "no traffic yet"))
+    looks = looking(Canary, "look", progress("canary", "done", "days of the log were read"))
     candidate = world.candidate()
     context = world.context()
     with pytest.raises(TaskDeferred) as found:
         world.task("release.canary", candidate=candidate.ref().model_dump()).execute(context)
-    assert len(looks) == 1
+    assert not looks
     assert found.value.method_name == "execute_complete"
     assert found.value.trigger.candidate == candidate.ref().model_dump()
-    assert context["ti"].note == "no traffic yet"
+    assert context["ti"].note == "step 1"
 
 
 def test_a_canary_may_wait_in_its_worker_instead(world: Any, looking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -250,11 +250,14 @@ def test_what_the_trigger_saw_decides_which_tasks_follow(
     assert context["ti"].note == "seen"
 
 
-def test_a_trigger_that_gave_up_makes_the_task_try_again(world: Any) -> None:
+def test_a_trigger_that_gave_up_makes_the_task_try_again_and_say_why(world: Any) -> None:
     from retrain.errors import GatewayError
 
-    with pytest.raises(GatewayError, match="the store is away"):
-        world.task("release.canary").execute_complete(world.context(), {"error": "the store is away", "do": None})
+    context, event = world.context(), {"error": "the store is away", "where": "s3://bucket", "do": "bring it back"}
+    with pytest.raises(GatewayError) as caught:
+        world.task("release.canary").execute_complete(context, event)
+    assert str(caught.value) == "the store is away Where: s3://bucket. What to do: bring it back"
+    assert context["ti"].note == str(caught.value)
 
 
 def test_promote_and_roll_back_say_what_the_ledger_says(world: Any, stages: Any) -> None:

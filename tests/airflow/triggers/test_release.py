@@ -30,6 +30,7 @@ def trigger(site: Site, monkeypatch: pytest.MonkeyPatch) -> ReleaseTrigger:
         pipeline=Spec.load(VISITS).model_dump(mode="json", by_alias=True),
         request=Request(data_end=datetime(2024, 4, 1, tzinfo=UTC), run="r", actor="a").model_dump(mode="json"),
         candidate=Ref(kind="candidate", key="k", pipeline="visits").model_dump(),
+        version=2,
         settings={name: str(value) for name, value in site.settings.model_dump().items()},
         poll=0.0,
     )
@@ -83,13 +84,24 @@ def test_a_lost_store_is_waited_for(trigger: ReleaseTrigger, monkeypatch: pytest
 def test_a_store_that_stays_lost_is_told(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TROUBLES", 3)
     looks = watching(monkeypatch, StoreError("away", do="bring it back"))
-    assert events(trigger) == [{"error": "away What to do: bring it back", "do": "bring it back"}]
+    whose = "The canary of version 2 of 'visits' could not be watched"
+    assert events(trigger) == [{"error": f"{whose}: away", "where": None, "do": "bring it back"}]
     assert len(looks) == 4
 
 
 def test_a_broken_ledger_is_told_at_once(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = watching(monkeypatch, LedgerBroken("entry 3 is broken"))
     assert "entry 3" in events(trigger)[0]["error"]
+    assert len(looks) == 1
+
+
+def test_what_nobody_foresaw_is_told_at_once_and_in_our_words(
+    trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = watching(monkeypatch, KeyError("share"))
+    (event,) = events(trigger)
+    assert event["error"] == "The canary of version 2 of 'visits' could not be watched: KeyError: 'share'"
+    assert "log of the triggerer" in event["do"]
     assert len(looks) == 1
 
 
@@ -113,6 +125,12 @@ def made_of(spec: Spec, site: Site) -> ReleaseTrigger:
     return ReleaseTrigger.of("canary", spec, request, candidate, site)
 
 
+def test_no_folder_of_the_worker_travels(site: Site) -> None:
+    trigger = made_of(Spec.load(VISITS), site)
+    assert str(VISITS.parent) not in str(trigger.serialize())
+    assert not trigger.spec().folder.exists()
+
+
 def test_the_packages_of_gates_and_alerts_and_the_addresses_of_alerts_stay_at_home(site: Site) -> None:
     read = Spec.load(VISITS).model_dump(mode="json", by_alias=True)
     read["alerts"] = [{"to": "webhook", "url": "https://example.org/secret"}]
@@ -128,7 +146,8 @@ def test_the_packages_of_gates_and_alerts_and_the_addresses_of_alerts_stay_at_ho
 def test_a_package_that_is_missing_is_told_with_its_key(trigger: ReleaseTrigger) -> None:
     trigger.pipeline["canary"]["target"] = {"kind": "nowhere.targets:Fleet"}
     (event,) = events(trigger)
-    assert "canary.target" in event["error"]
+    assert "'nowhere.targets:Fleet' cannot be imported" in event["error"]
+    assert event["where"] == "visits/pipeline.yaml, key `canary.target.kind`"
     assert "install in the triggerer" in event["do"]
 
 

@@ -48,7 +48,7 @@ class ReportOperator(StageOperator):
         """Write the report, and show it as the run's note, too."""
         from retrain.stages.report import report
 
-        self.abandon(run)
+        self.end_release(run)
         made = report(run.spec, run.request, run.site, states)
         self.show(run.context, made.summary, made.ref().model_dump())
         run.context["ti"].xcom_push(RUN_NOTE, made.summary[:LONGEST_NOTE])
@@ -66,8 +66,10 @@ class ReportOperator(StageOperator):
         found = context["ti"].get_task_states(dag_id=dag.dag_id, task_ids=sorted(stages), run_ids=[run_id])
         return {stages[task_id]: str(state) for task_id, state in found[run_id].items() if state and task_id in stages}
 
-    def abandon(self, run: Run) -> None:
-        """Roll back this run's release if it is still under way: all its tasks have ended, nobody watches it.
+    def end_release(self, run: Run) -> None:
+        """All tasks of this run have ended. Roll its release back if it is under way still: nobody watches it.
+
+        Otherwise see that the target follows what was decided; the task that decided it may not have reached it.
 
         :raises RetrainError: the target cannot be reached, so that what was decided is not what is.
         """
@@ -82,7 +84,7 @@ class ReportOperator(StageOperator):
         elif candidate:
             from retrain.rollout import routing
 
-            routing.apply(run.spec, run.site)  # with what a task decided that could not reach the target any more
+            routing.apply(run.spec, run.site)
 
     def candidate_if_any(self, run: Run) -> Candidate | None:
         """The candidate of a run that may have ended before it had one."""

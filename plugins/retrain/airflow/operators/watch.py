@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 
 class WatchOperator(ReleaseOperator):
-    """Begins a phase of a release, looks at it once, and if nothing is decided yet waits in the triggerer.
+    """Begins a phase of a release, and if that decides nothing yet waits in the triggerer.
+
+    Every look at the evidence, the first one too, is the triggerer's: it may have days of the log to read.
 
     The ledger and the prediction log are its only memory: whoever dies, worker, triggerer or scheduler, the next
     one goes on from there. Clearing the task goes on, too; marking it failed ends the release, because the report,
@@ -40,6 +42,7 @@ class WatchOperator(ReleaseOperator):
             phase = story.stage(self.stage).phase(run.spec, run.request, candidate, run.site)
             progress = phase.begin()
             if not progress.decided:
+                self.show(context, progress.summary)
                 progress = self._wait(run, phase)
             self.conclude(run, progress)
 
@@ -47,7 +50,7 @@ class WatchOperator(ReleaseOperator):
         """Go on when the trigger says that something was decided; promoting asks the ledger again."""
         with self.errors(context):
             if "error" in event:
-                raise GatewayError(f"The {self.stage} could not be watched: {event['error']}", do=event.get("do"))
+                raise GatewayError(event["error"], where=event["where"], do=event["do"])
             from retrain.rollout.progress import Progress
 
             self.conclude(self.open(context), Progress.model_validate(event))
@@ -59,15 +62,13 @@ class WatchOperator(ReleaseOperator):
         self.leave_out(run.context, story.ruled_out(self.stage, progress.state))
 
     def _wait(self, run: Run, phase: Phase) -> Progress:
-        """Look once; wait in the triggerer, or here, until something is decided."""
+        """Wait in the triggerer, or look here, until something is decided."""
         from retrain.airflow.triggers.release import ReleaseTrigger
 
-        while True:
-            progress = phase.look()
-            if progress.decided:
-                return progress
+        if self.deferrable:
+            trigger = ReleaseTrigger.of(self.stage, run.spec, run.request, phase.candidate, run.site)
+            self.defer(trigger=trigger, method_name="execute_complete")
+        while not (progress := phase.look()).decided:
             self.show(run.context, progress.summary)
-            if self.deferrable:
-                trigger = ReleaseTrigger.of(self.stage, run.spec, run.request, phase.candidate, run.site)
-                self.defer(trigger=trigger, method_name="execute_complete")
             time.sleep(run.spec.canary.poll.total_seconds())
+        return progress

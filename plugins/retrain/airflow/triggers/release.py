@@ -19,7 +19,7 @@ from typing_extensions import override
 from retrain import story
 from retrain.airflow.hooks.site import configured
 from retrain.artifacts import Candidate, Ref, Request
-from retrain.errors import RetrainError, SpecError
+from retrain.errors import GatewayError, RetrainError, SpecError
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 TROUBLES = 60
 SHARED = ("store", "mlflow_tracking_uri", "gateway_url")
 """The settings that mean the same on every machine; the others are the triggerer's own."""
+MEND = (
+    "mend what this task's log of the triggerer shows. The task is tried again and goes on where the release stands; "
+    "if it fails for good, the report rolls the challenger back."
+)
 
 
 class ReleaseTrigger(BaseTrigger):
@@ -42,6 +46,7 @@ class ReleaseTrigger(BaseTrigger):
     :param pipeline: what ``pipeline.yaml`` says, as JSON.
     :param request: the run's request, as JSON.
     :param candidate: the reference of the challenger.
+    :param version: its version, to speak of it.
     :param settings: where store and MLflow are.
     :param poll: seconds between two looks.
     """
@@ -53,11 +58,12 @@ class ReleaseTrigger(BaseTrigger):
         pipeline: Mapping[str, Any],
         request: Mapping[str, Any],
         candidate: Mapping[str, Any],
+        version: int,
         settings: Mapping[str, str],
         poll: float,
     ) -> None:
         super().__init__()
-        self.phase, self.pipeline, self.poll = phase, dict(pipeline), poll
+        self.phase, self.pipeline, self.version, self.poll = phase, dict(pipeline), version, poll
         self.request, self.candidate, self.settings = dict(request), dict(candidate), dict(settings)
 
     @classmethod
@@ -71,6 +77,7 @@ class ReleaseTrigger(BaseTrigger):
             },
             request=request.model_dump(mode="json"),
             candidate=candidate.ref().model_dump(),
+            version=candidate.version,
             settings={name: str(getattr(site.settings, name)) for name in SHARED},
             poll=spec.canary.poll.total_seconds(),
         )
@@ -83,13 +90,14 @@ class ReleaseTrigger(BaseTrigger):
             "pipeline": self.pipeline,
             "request": self.request,
             "candidate": self.candidate,
+            "version": self.version,
             "settings": self.settings,
             "poll": self.poll,
         }
 
     @override
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look, wait, look again. A lost store is waited for; anything else that goes wrong is told the task."""
+        """Look, wait, look again. What may come back is waited for; anything else that goes wrong is told the task."""
         phase: Phase | None = None
         troubles = 0
         while True:
@@ -98,10 +106,11 @@ class ReleaseTrigger(BaseTrigger):
                     phase = await asyncio.to_thread(self.open)
                 progress = await asyncio.to_thread(phase.look)
                 troubles = 0
-            except RetrainError as error:
+            except Exception as error:  # also what a package of somebody else's did not foresee
                 troubles += 1
-                if not error.retryable or troubles > TROUBLES:
-                    yield TriggerEvent({"error": str(error), "do": error.do})
+                if not isinstance(error, RetrainError) or not error.retryable or troubles > TROUBLES:
+                    self.log.error("This release is not watched any more", exc_info=error)
+                    yield TriggerEvent(self.given_up(error))
                     return
                 self.log.warning("Looking again in %s s: %s", self.poll, error)
             else:
@@ -110,6 +119,12 @@ class ReleaseTrigger(BaseTrigger):
                     yield TriggerEvent(progress.model_dump(mode="json"))
                     return
             await asyncio.sleep(self.poll)
+
+    def given_up(self, error: Exception) -> dict[str, str | None]:
+        """What the task is told of an error that looking again does not mend."""
+        known = error if isinstance(error, RetrainError) else GatewayError(f"{type(error).__name__}: {error}", do=MEND)
+        whose = f"The {self.phase} of version {self.version} of '{self.pipeline['name']}'"
+        return {"error": f"{whose} could not be watched: {known.what}", "where": known.where, "do": known.do}
 
     def spec(self) -> Spec:
         """What travelled of ``pipeline.yaml``.
