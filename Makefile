@@ -44,7 +44,7 @@ schema: setup   ## docs/pipeline.schema.json and docs/pipeline.md from the code
 	$(BIN)/python scripts/reference.py docs/pipeline.md
 
 constraints: setup      ## pin the newest releases that go together
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra demo --universal --python-version 3.11 \
+	$(BIN)/uv pip compile pyproject.toml --group dev --extra demo --extra celery --universal --python-version 3.11 \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o constraints.txt
 
 clean:          ## everything that can be made again

@@ -33,5 +33,5 @@ fi
 
 [ -x .venv/bin/uv ] || .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
 .venv/bin/uv pip install --quiet --python .venv/bin/python --compile-bytecode \
-    --constraints constraints.txt --editable '.[demo]' --group dev
+    --constraints constraints.txt --editable '.[demo,celery]' --group dev
 touch .venv/.ready

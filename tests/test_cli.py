@@ -399,13 +399,25 @@ def test_run_shows_its_stages_and_leaves_with_the_decision(typed: Typed, retrain
 
 
 def test_run_ends_its_data_after_the_newest_row_unless_told(typed: Typed, retrained: list[Request]) -> None:
-    typed("run", "p")
+    found = typed("run", "p")
     assert retrained[-1].data_end == datetime(2024, 1, 3, 8, tzinfo=UTC)
-    typed("run", "p", "--data-end", "2024-01-02")
+    assert "p: data until 2024-01-03 08:00 UTC, the end of the data; run cli__" in found.out
+    told = typed("run", "p", "--data-end", "2024-01-02")
+    assert "p: data until 2024-01-02 00:00 UTC; run cli__" in told.out
     assert retrained[-1].data_end == datetime(2024, 1, 2, tzinfo=UTC)
     typed("run", "p", "--data-end", "now")
     assert abs(now() - retrained[-1].data_end) < timedelta(minutes=5)
     assert typed("run", "p", "--data-end", "soon").status == 2
+
+
+def test_a_version_is_released_again_without_its_source(
+    typed: Typed, settings: Settings, retrained: list[Request]
+) -> None:
+    for file in settings.data.iterdir():
+        file.unlink()
+    result = typed("run", "p", "--redeploy", "2", "--reason", "promoted")
+    assert (result.status, retrained[-1].redeploy) == (0, 2)
+    assert "p: version 2 again" in result.out
 
 
 def test_run_asks_for_what_was_typed(typed: Typed, retrained: list[Request]) -> None:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +104,20 @@ def test_it_runs_by_the_clock_on_events_on_both_or_never(tmp_path: Path, lines: 
 def test_what_the_caller_says_wins() -> None:
     dag = RetrainDag(VISITS, dag_id="other", max_active_runs=3, schedule=None, default_args={"retries": 5})
     assert (dag.dag_id, dag.max_active_runs, dag.get_task("report").retries) == ("other", 3, 5)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_default_of_ones_own_leaves_ours_in_place(whole: bool) -> None:
+    given = {"queue": "training", "retries": 5}
+    if whole:
+        dag = RetrainDag(VISITS, default_args=given)
+    else:
+        with DAG("nightly", schedule=None) as dag:
+            RetrainTaskGroup(VISITS, default_args=given)
+    for task in dag.tasks:
+        assert (task.queue, task.retries, task.owner) == ("training", 5, "tests"), task.task_id
+        assert task.retry_delay == timedelta(seconds=10)
+        assert task.retry_exponential_backoff
 
 
 def test_it_survives_serialisation() -> None:

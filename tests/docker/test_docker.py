@@ -72,6 +72,61 @@ def test_compose_has_no_secret_of_its_own(compose: dict[str, Any]) -> None:
     assert not re.findall(r"\$\{\w+:-", text)
 
 
+def test_nothing_starts_with_the_values_of_the_example() -> None:
+    """`:?` refuses what is empty, too; and every value says how it is made."""
+    example = (DOCKER / ".env.example").read_text()
+    given = re.findall(r"^(\w+)=(.*)$", example, re.MULTILINE)
+    assert given
+    assert [value for _, value in given if value] == []
+    assert len(re.findall(r"^# openssl rand .*\n\w+=$", example, re.MULTILINE)) == len(given)
+
+
+def test_the_secrets_reach_neither_git_nor_the_image(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    (tmp_path / ".gitignore").write_text((ROOT / ".gitignore").read_text())
+    ignored = subprocess.run(["git", "-C", tmp_path, "check-ignore", "docker/.env"], capture_output=True)
+    assert ignored.returncode == 0
+    kept = subprocess.run(["git", "-C", tmp_path, "check-ignore", "docker/.env.example"], capture_output=True)
+    assert kept.returncode == 1
+    assert "**/.env" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_whatever_runs_on_says_whether_it_is_well(compose: dict[str, Any]) -> None:
+    running = {name: service for name, service in compose["services"].items() if "restart" in service}
+    once = set(compose["services"]) - set(running)
+    assert once == waited_for(compose, "service_completed_successfully"), "what is no service ends, and is waited for"
+    for name, service in running.items():
+        check = service.get("healthcheck")
+        assert check is not None, f"{name} has no health check"
+        assert set(check) <= {"test", "interval", "timeout", "start_period", "retries"}, name
+        assert check["test"][0] in {"CMD", "CMD-SHELL"}, name
+        for key in ("interval", "timeout", "start_period"):
+            assert re.fullmatch(r"\d+s", check.get(key, "1s")), f"{name} {key}"
+        assert isinstance(check["retries"], int)
+
+
+def waited_for(compose: dict[str, Any], condition: str) -> set[str]:
+    """The services that others wait for until a condition holds."""
+    needs = [service.get("depends_on", {}) for service in compose["services"].values()]
+    return {name for need in needs for name, how in need.items() if how["condition"] == condition}
+
+
+def test_airflow_has_what_its_health_checks_ask(compose: dict[str, Any]) -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    checks = {name: service["healthcheck"]["test"] for name, service in compose["services"].items() if is_airflow(name)}
+    asked = {name: get_parser().parse_args(check[2:]) for name, check in checks.items() if check[1] == "airflow"}
+    assert {name: found.job_type for name, found in asked.items()} == {
+        "airflow-dag-processor": "DagProcessorJob",
+        "airflow-triggerer": "TriggererJob",
+    }
+    assert compose["services"]["airflow-scheduler"]["environment"]["AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK"] == "True"
+
+
+def is_airflow(name: str) -> bool:
+    return name.startswith("airflow-") and name != "airflow-init"
+
+
 def test_compose_sets_only_settings_that_exist(compose: dict[str, Any]) -> None:
     known = {f"RETRAIN_{name.upper()}" for name in settings.NAMES}
     for service in compose["services"].values():

@@ -207,6 +207,11 @@ def test_wrong_wishes(init: Any, site: Site, written: Write, odd_frame: Odd, wis
     assert not site.settings.pipelines.exists() or not list(site.settings.pipelines.iterdir())
 
 
+def test_an_address_is_not_taken_for_a_path(init: Any, site: Site) -> None:
+    with pytest.raises(UsageError, match="at s3://, which cannot be read"):
+        init(Path("s3://lake/rows.csv"))
+
+
 @pytest.mark.parametrize(
     ("name", "content", "kind", "says"),
     [

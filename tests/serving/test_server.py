@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import queue
 import shutil
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -16,6 +20,7 @@ import pytest
 
 from retrain.errors import GatewayError
 from retrain.serving import server
+from retrain.serving.home import require_writable
 from retrain.serving.options import Options
 from retrain.serving.pipeline import ServedPipeline
 from retrain.site import Site
@@ -55,6 +60,43 @@ def test_it_listens_before_it_says_so(site: Site, pipeline_folder: Path, monkeyp
         running[0].should_exit = True
         thread.join(30)
     assert not thread.is_alive()
+
+
+def test_an_address_of_version_6_stands_in_brackets() -> None:
+    assert server.authority("::1", 8600) == "[::1]:8600"
+    assert server.authority("127.0.0.1", 8600) == "127.0.0.1:8600"
+    with pytest.raises(GatewayError, match=r"Where: \[2001:db8::1\]:8600"):  # nobody's address
+        server._listen("2001:db8::1", 8600)
+
+
+@pytest.mark.parametrize("taken", ["home", "home/gateway", "home/gateway/segments/flights"])
+def test_a_gateway_that_cannot_write_says_so_instead_of_listening(
+    site: Site, pipeline_folder: Path, tmp_path: Path, taken: str
+) -> None:
+    """A file where its folder should be stops root, too, as a read-only disk does."""
+    place = tmp_path / taken
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.touch()
+    done = subprocess.run(
+        [sys.executable, "-c", "from retrain.cli import main; main()", "serve", "--port", "0"],
+        env={**os.environ, **site.settings.environment()},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 3
+    assert "listening" not in done.stdout
+    for part in ("does not start", str(site.settings.home / "gateway"), "RETRAIN_HOME"):
+        assert part in done.stderr
+
+
+def test_a_full_disk_is_no_reason_not_to_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    require_writable(tmp_path)
 
 
 def test_a_port_belongs_to_one_gateway_before_it_answers() -> None:

@@ -73,6 +73,8 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
     [
         ({"name": "other"}, "name", "the folder's name, `p`"),
         ({"source": {**LEAST["source"], "window": "soon"}}, "source.window", "a duration such as"),
+        ({"source": {**LEAST["source"], "files": "s3://lake/*.parquet"}}, "source.files", "s3:// cannot be read"),
+        ({"source": {**LEAST["source"], "files": ["a.csv", "abfs://b/c"]}}, "source.files", "abfs:// cannot be read"),
         ({"train": {**LEAST["train"], "holdout": "80d", "tuning": "20d"}}, "train.holdout", "than source.window"),
         ({"bless": {"metric": "rmse"}}, "bless.metric", "one of brier"),
         ({"source": {**LEAST["source"], "inputs": ["a", "late"]}}, "source.inputs", "here late"),
@@ -98,6 +100,14 @@ def test_a_distance_that_nobody_brings_is_named_with_its_file_and_line(tmp_path:
     assert Path(error.file).read_text().splitlines()[error.line - 1].strip() == "distance: hellinger"
     assert (error.key, error.value) == ("drift.distance", "hellinger")
     assert Spec.load(written(tmp_path, drift={"distance": "psi"})).drift.distance == "psi"
+
+
+def test_files_that_lie_on_no_disk_are_refused_with_their_line(tmp_path: Path) -> None:
+    (error,) = mistakes(tmp_path, source={**LEAST["source"], "files": "s3://lake/rows/*.parquet"}).values()
+    assert error.line is not None
+    assert "s3://lake/rows" in Path(error.file).read_text().splitlines()[error.line - 1]
+    assert (error.key, error.value) == ("source.files", "s3://lake/rows/*.parquet")
+    assert "mount it" in str(error)
 
 
 def test_where_the_folder_is_cannot_be_written_down(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+import yaml
 
 from retrain.demo.airflow_api import ENDED
 from retrain.demo.processes import end_tree
@@ -131,6 +134,20 @@ def test_a_canary_marked_failed_by_hand_is_rolled_back_by_the_report(place: Any)
     assert (state, tasks["canary"], tasks["report"]) == ("failed", "failed", "success")
     assert place.ledger.release().state == "rolled_back"
     assert "nobody watches" in place.ledger.release().reason
+
+
+def test_the_health_checks_of_the_compose_file_find_what_runs(place: Any, root: Path) -> None:
+    services = yaml.safe_load((root / "docker" / "compose.yaml").read_text())["services"]
+    environment = place.airflow.environment
+    for part in ("dag-processor", "triggerer"):
+        check = services[f"airflow-{part}"]["healthcheck"]["test"][2:]
+        asked = subprocess.run(
+            [sys.executable, "-m", "airflow", *check], env=environment, capture_output=True, text=True
+        )
+        assert asked.returncode == 0, asked.stdout + asked.stderr
+    address = services["airflow-scheduler"]["healthcheck"]["test"][-1]
+    port = environment["AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_SERVER_PORT"]
+    assert httpx.get(address.replace(":8974", f":{port}")).status_code == 200
 
 
 def test_an_older_version_is_released_again(place: Any) -> None:

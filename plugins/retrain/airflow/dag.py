@@ -43,11 +43,19 @@ class RetrainDag(DAG):
 
     :param folder: the pipeline's folder, with its ``pipeline.yaml``.
     :param site_conn_id: a connection of type ``retrain``; None reads ``[retrain]`` and ``RETRAIN_*``.
+    :param default_args: for all its tasks; each wins over ours of the same name (owner and retries), which stay else.
     :param dag_kwargs: anything :class:`airflow.sdk.DAG` takes; it wins over what the pipeline says.
     :raises SpecError: the pipeline is described wrongly.
     """
 
-    def __init__(self, folder: str | Path, *, site_conn_id: str | None = None, **dag_kwargs: Any) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        site_conn_id: str | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        **dag_kwargs: Any,
+    ) -> None:
         spec = Spec.load(folder)
         given = {
             "dag_id": spec.name,
@@ -57,7 +65,7 @@ class RetrainDag(DAG):
             "max_active_runs": 1,
             "tags": {"retrain", spec.task},
             "doc_md": describe(spec),
-            "default_args": {"owner": spec.owner, **RETRIES},
+            "default_args": defaults(spec, default_args),
         }
         super().__init__(**{**given, **dag_kwargs})
         with self:
@@ -73,6 +81,7 @@ class RetrainTaskGroup(TaskGroup):
     :param folder: the pipeline's folder.
     :param group_id: default: the pipeline's name.
     :param site_conn_id: a connection of type ``retrain``; None reads ``[retrain]`` and ``RETRAIN_*``.
+    :param default_args: for all its tasks; each wins over ours of the same name (owner and retries), which stay else.
     :param group_kwargs: anything :class:`airflow.sdk.TaskGroup` takes.
     """
 
@@ -86,10 +95,14 @@ class RetrainTaskGroup(TaskGroup):
         **group_kwargs: Any,
     ) -> None:
         spec = Spec.load(folder)
-        defaults = {"owner": spec.owner, **RETRIES, **(default_args or {})}
-        super().__init__(group_id=group_id or spec.name, default_args=defaults, **group_kwargs)
+        super().__init__(group_id=group_id or spec.name, default_args=defaults(spec, default_args), **group_kwargs)
         with self:
             draw(spec, site_conn_id)
+
+
+def defaults(spec: Spec, given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The arguments of every task of a pipeline: ours, and over them those that were given."""
+    return {"owner": spec.owner, **RETRIES, **(given or {})}
 
 
 def draw(spec: Spec, site_conn_id: str | None = None) -> None:

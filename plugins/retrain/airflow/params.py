@@ -17,8 +17,8 @@ def trigger_form() -> dict[str, Param]:
             # Airflow checks the format only where an optional package is installed; a pattern it always checks.
             pattern=MOMENT,
             title="Data end",
-            description="Rows at or after this moment are not used. Empty: the end of the run's interval, or what "
-            "the asset event names.",
+            description="Rows at or after this moment are not used. Empty: the end of the data, which is the first "
+            "full hour after the newest row.",
         ),
         "force": Param(
             False,

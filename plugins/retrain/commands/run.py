@@ -16,8 +16,6 @@ from retrain.commands._place import actor, moment, open_site, open_spec
 from retrain.errors import UsageError
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from rich.status import Status
 
     from retrain.artifacts import Request
@@ -39,7 +37,7 @@ def run(
     name: Annotated[str, typer.Argument(help="The pipeline.")],
     data_end: Annotated[
         str | None,
-        typer.Option(help="Use no rows from this moment on (ISO 8601, UTC, or `now`); after the newest row."),
+        typer.Option(help="Use no rows from this moment on (ISO 8601, UTC, or `now`); default: the end of the data."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Also if the champion is fresh and nothing drifted.")] = False,
     skip_canary: Annotated[
@@ -55,6 +53,8 @@ def run(
     site = open_site()
     spec = open_spec(name, site)
     request = _request(spec, site, data_end, force, skip_canary, reason, redeploy)
+    if not json:
+        typer.echo(_line(name, request, found=data_end is None))
     outcome = _retrain(spec, request, site, quiet=json)
     if json:
         show_json(
@@ -85,10 +85,14 @@ def _request(
     redeploy: int | None,
 ) -> Request:
     from retrain.artifacts import Request, now
+    from retrain.stages.collect import end_of_data
 
     began = now()
+    data_end = None if end is None else moment(end, "--data-end")
+    if data_end is None and redeploy is None:
+        data_end = end_of_data(spec, site)
     return Request(
-        data_end=moment(end, "--data-end") if end is not None else _data_end(spec, site) or began,
+        data_end=data_end or began,
         run=f"cli__{began:%Y-%m-%dT%H:%M:%S}-{uuid.uuid4().hex[:4]}",
         trigger="cli",
         actor=actor(),
@@ -99,23 +103,20 @@ def _request(
     )
 
 
-def _data_end(spec: Spec, site: Site) -> datetime | None:
-    """The first full hour after the newest row; None if no timestamp can be read.
+def _line(name: str, request: Request, *, found: bool) -> str:
+    """What is begun, in a line.
 
-    The same rows have the same end whenever they are looked at, so a retraining on them is the same retraining.
+    :param found: the end of the data was looked for, since nobody named one.
     """
-    from retrain.data.event_time import hour_after
-    from retrain.sources.base import Place
-
-    newest = spec.source.newest(Place.of(spec, site.settings))
-    return None if newest is None else hour_after(newest)
+    if request.redeploy is not None:
+        return f"{name}: version {request.redeploy} again, run {request.run}"
+    end = f"{request.data_end:%Y-%m-%d %H:%M} UTC{', the end of the data' if found else ''}"
+    return f"{name}: data until {end}; run {request.run}"
 
 
 def _retrain(spec: Spec, request: Request, site: Site, *, quiet: bool) -> Ended:
     from retrain.retraining import retrain
 
-    if not quiet:
-        typer.echo(f"{spec.name}: data until {request.data_end:%Y-%m-%d %H:%M} UTC, run {request.run}")
     with _progress(quiet) as lines:
         return retrain(spec, request, site, on_stage=lines.tell)
 

@@ -26,7 +26,7 @@ from retrain.scaffold.timestamp import Format, detect
 from retrain.scaffold.windows import Windows, windows
 from retrain.settings import Settings
 from retrain.sources.base import Place, Window
-from retrain.sources.files import Files, pattern
+from retrain.sources.files import Files, pattern, scheme_of
 from retrain.spec import Spec, Task
 
 if TYPE_CHECKING:
@@ -182,6 +182,11 @@ def _require_free(folder: Path, force: bool) -> None:
 
 
 def _require_file(file: Path) -> None:
+    if scheme := scheme_of(str(file)):
+        raise UsageError(
+            f"--from names something at {scheme}://, which cannot be read.",
+            do="copy some past rows to a file on this disk; later, `source.files` needs a disk or share, too.",
+        )
     if not file.is_file():
         raise UsageError(f"There is no file {file}.", where=file.absolute().parent, do="correct --from.")
 

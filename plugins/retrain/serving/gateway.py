@@ -30,6 +30,7 @@ from retrain.errors import SpecError, UsageError
 from retrain.log.writer import LogWriter
 from retrain.serving.entity import entity_column
 from retrain.serving.follower import Follower
+from retrain.serving.home import require_writable
 from retrain.serving.invocation import Invocation, Refused
 from retrain.serving.labels import read_labels
 from retrain.serving.models import store_loader
@@ -216,9 +217,11 @@ def open_pipeline(site: Site, name: str, options: Options, counters: Counters) -
     the entity column can be read there, its requests are routed by request id, and ``/health`` says so.
 
     :raises UsageError: if there is neither a folder nor a ledger of that name.
+    :raises GatewayError: if it may not write into its home.
     """
     home = site.settings.home / "gateway"
-    memory = home / "releases" / f"{name}.json"
+    require_writable(home)
+    memory, models, segments = home / "releases" / f"{name}.json", home / "models", home / "segments" / name
     folder = site.settings.pipelines / name
     if not (folder / FILE).is_file() and not memory.is_file():
         raise UsageError(
@@ -226,13 +229,15 @@ def open_pipeline(site: Site, name: str, options: Options, counters: Counters) -
             where=folder / FILE,
             do="correct the name, or point RETRAIN_PIPELINES at the folder that holds it.",
         )
+    for own in (memory.parent, models, segments):
+        require_writable(own)
     entity, entity_error = _entity(folder)
     return ServedPipeline(
         name=name,
         entity=entity,
         entity_error=entity_error,
-        follower=Follower(site.ledger(name), store_loader(site.store, home / "models"), memory, options),
-        log=LogWriter(site.store, name, home / "segments" / name, options),
+        follower=Follower(site.ledger(name), store_loader(site.store, models), memory, options),
+        log=LogWriter(site.store, name, segments, options),
         counters=counters,
         options=options,
     )

@@ -49,7 +49,7 @@ def serve(
     :param names: the pipelines; empty for all in ``settings.pipelines``.
     :param port: 0 for a free one. The address is printed, as ``listening on http://host:port``, once requests are
         answered there.
-    :raises GatewayError: if the port is taken.
+    :raises GatewayError: if the port is taken, or the gateway may not write into its home.
     :raises UsageError: if there is no such pipeline.
     """
     gateway = Gateway(Site(settings), tuple(names), options or Options.load())
@@ -65,7 +65,7 @@ def serve(
     )
     sys.setswitchinterval(SWITCH_SECONDS)
     log.info("Serving %s.", ", ".join(gateway.pipelines))
-    _Server(config, f"http://{host}:{listener.getsockname()[1]}").run(sockets=[listener])
+    _Server(config, f"http://{authority(host, listener.getsockname()[1])}").run(sockets=[listener])
     log.info("Stopped.")
 
 
@@ -98,19 +98,25 @@ class _Server(uvicorn.Server):
         yield
 
 
+def authority(host: str, port: int) -> str:
+    """Host and port as a URL holds them: an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener = None
     try:
+        listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen(BACKLOG)  # two processes may bind one port; only one may listen
     except OSError as error:
-        listener.close()
+        if listener is not None:
+            listener.close()
         raise GatewayError(
             f"The gateway cannot listen: {error.strerror or error}.",
-            where=f"{host}:{port}",
-            do="stop what listens there, or choose another port with --port.",
+            where=authority(host, port),
+            do="stop what listens there, or choose another --host or --port.",
         ) from None
     return listener
 

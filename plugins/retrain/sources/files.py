@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from typing_extensions import override
 
 from retrain.artifacts import digest_file
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 # Two changes within one tick of a file system's clock share a modification time.
 CLOCK_TICK = 2_000_000_000
+ADDRESS = re.compile(r"([A-Za-z][\w+.-]+):/")
+"""How what lies elsewhere is named; a Path makes one slash of two."""
 
 
 class Files(Source):
@@ -41,8 +44,18 @@ class Files(Source):
 
     files: OneOrMany = Field(
         description="Glob patterns of Parquet or CSV files. A bare path is below RETRAIN_DATA; one that begins "
-        "with ./ lies beside this file; an absolute one is taken as it is."
+        "with ./ lies beside this file; an absolute one is taken as it is. An address such as s3://… is refused."
     )
+
+    @field_validator("files")
+    @classmethod
+    def _on_a_disk(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for scheme in filter(None, map(scheme_of, value)):
+            raise ValueError(
+                f"a path on a disk or share, since {scheme}:// cannot be read; mount it, or name a source of your own "
+                "in source.kind"
+            )
+        return value
 
     @property
     @override
@@ -179,6 +192,12 @@ class _Rows:
     text: bool
     sha256: str
     bytes: int
+
+
+def scheme_of(path: str) -> str | None:
+    """``s3`` of ``s3://bucket/rows.csv``; None of a path on a disk."""
+    found = ADDRESS.match(path)
+    return found and found[1]
 
 
 def pattern(file: Path, data: Path) -> str:

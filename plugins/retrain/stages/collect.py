@@ -8,12 +8,12 @@ files give the same snapshot, byte for byte.
 from __future__ import annotations
 
 import json
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retrain.artifacts import Request, Snapshot, SourceFile, identity
-from retrain.data.event_time import Window
+from retrain.artifacts import Request, Snapshot, SourceFile, identity, now
+from retrain.data.event_time import Window, hour_after
 from retrain.data.intake import rows
 from retrain.data.partitions import keep_parts
 from retrain.errors import EmptyWindow
@@ -53,6 +53,18 @@ def collect(spec: Spec, request: Request, site: Site) -> Snapshot:
         )
     site.ledger(spec.name).record_stage("collect", snapshot, request)
     return snapshot
+
+
+def end_of_data(spec: Spec, site: Site) -> datetime:
+    """The first full hour after the newest row; now, if no timestamp can be read.
+
+    What a retraining by hand uses rows up to, unless it is told. The same rows have the same end whenever they are
+    looked at, so a retraining on them is the same retraining.
+
+    :raises SourceError: there is nothing to read, or it cannot be read.
+    """
+    newest = spec.source.newest(Place.of(spec, site.settings))
+    return now() if newest is None else hour_after(newest)
 
 
 def _rows(spec: Spec, window: Window, reading: Reading, place: Place) -> DataFrame:

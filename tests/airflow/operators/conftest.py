@@ -21,11 +21,15 @@ END = datetime(2024, 4, 1, tzinfo=UTC)
 
 
 class TaskInstance:
-    """Keeps what a task pushes."""
+    """Keeps what a task pushes, and gives it what others of its run have pushed.
+
+    :param handed_on: (task, key) → what was pushed.
+    """
 
     map_index = -1
 
-    def __init__(self) -> None:
+    def __init__(self, handed_on: dict[tuple[str, str], Any] | None = None) -> None:
+        self.handed_on = handed_on or {}
         self.pushed: dict[str, Any] = {}
         self.order: list[str] = []
         self.states: dict[str, str] = {}
@@ -33,6 +37,9 @@ class TaskInstance:
     def xcom_push(self, key: str, value: Any, **_: Any) -> None:
         self.pushed[key] = value
         self.order.append(key)
+
+    def xcom_pull(self, *, task_ids: str, key: str) -> Any:
+        return self.handed_on.get((task_ids, key))
 
     def get_task_states(self, *, dag_id: str, task_ids: list[str], run_ids: list[str]) -> dict[str, dict[str, str]]:
         return {run_ids[0]: {task_id: self.states[task_id] for task_id in task_ids if task_id in self.states}}
@@ -65,9 +72,15 @@ class World:
         }
         return SimpleNamespace(**{**plain, **keys})
 
-    def context(self, *, params: dict[str, Any] | None = None, **run: Any) -> Any:
+    def context(
+        self,
+        *,
+        params: dict[str, Any] | None = None,
+        handed_on: dict[tuple[str, str], Any] | None = None,
+        **run: Any,
+    ) -> Any:
         """The context a task is given."""
-        dag_run, ti = self.run(**run), TaskInstance()
+        dag_run, ti = self.run(**run), TaskInstance(handed_on)
         return {"dag_run": dag_run, "run_id": dag_run.run_id, "params": params or {}, "ti": ti, "dag": self.dag}
 
     def task(self, task_id: str, **inputs: Any) -> Any:

@@ -98,7 +98,7 @@ def test_bad_data_shows_its_evidence_and_then_fails_without_a_retry(world: Any, 
 
 def test_what_may_come_back_is_retried(world: Any, stages: Any) -> None:
     stages("collect.collect", StoreError("the store is away"))
-    context = world.context()
+    context = world.context(run_type="scheduled")
     with pytest.raises(StoreError):
         world.task("data.collect").execute(context)
     assert "the store is away" in context["ti"].note

@@ -24,8 +24,11 @@ def event(**extra: str) -> SimpleNamespace:
         ({"data_end": "2024-03-01T00:00:00Z"}, {"consumed_asset_events": [event(data_end="2024-05-01T00:00Z")]}, MARCH),
         ({"data_end": "2024-03-01T02:00:00+02:00"}, {}, MARCH),
         ({}, {"consumed_asset_events": [event(data_end=f"2024-0{m}-01T00:00:00Z") for m in (3, 5, 4)]}, MAY),
-        ({}, {"consumed_asset_events": [event(other="x")], "data_interval_end": MARCH}, MARCH),
-        ({}, {"data_interval_end": None, "run_after": APRIL}, APRIL),
+        ({}, {"run_type": "scheduled", "data_interval_end": MARCH}, MARCH),
+        ({}, {"run_type": "backfill", "data_interval_end": MARCH}, MARCH),
+        ({}, {"run_type": "asset_triggered", "data_interval_end": None, "run_after": APRIL}, APRIL),
+        ({}, {"run_type": "operator_triggered", "data_interval_end": None, "run_after": APRIL}, APRIL),
+        ({}, {"run_type": "asset_triggered", "consumed_asset_events": [event(other="x")], "run_after": MAY}, APRIL),
     ],
 )
 def test_the_data_ends_where_the_form_the_event_or_the_interval_says(

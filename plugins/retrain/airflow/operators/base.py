@@ -19,7 +19,7 @@ from typing_extensions import override
 from retrain import story
 from retrain.airflow.hooks.site import SiteHook
 from retrain.airflow.links import EvidenceLink, LedgerLink
-from retrain.airflow.operators.request import request_of
+from retrain.airflow.operators.request import means_end_of_data, request_of
 from retrain.errors import ObjectMissing, RetrainError
 from retrain.spec import Spec
 
@@ -31,6 +31,7 @@ A = TypeVar("A", bound="Artifact")
 Input = Mapping[str, Any] | str | None
 NOTE = "retrain_note"
 RUN_NOTE = "retrain_run_note"
+DATA_END = "retrain_data_end"
 LONGEST_NOTE = 1000
 CHATTY = ("great_expectations", "alembic", "mlflow.store.db")
 
@@ -98,8 +99,9 @@ class StageOperator(BaseOperator, SkipMixin):
         with self.errors(context):
             run = self.open(context)
             artifact = self.work(run)
-            self.show(context, artifact.summary, artifact.ref().model_dump())
-            self.decide(run, artifact, artifact.summary)
+            summary = self.summary(run, artifact)
+            self.show(context, summary, artifact.ref().model_dump())
+            self.decide(run, artifact, summary)
 
     # -- for those below -------------------------------------------------------------------------------------
 
@@ -117,6 +119,11 @@ class StageOperator(BaseOperator, SkipMixin):
         given: Input = getattr(self, argument)
         return given
 
+    def summary(self, _run: Run, artifact: Any, /) -> str:
+        """What came of it, in a line."""
+        said: str = artifact.summary
+        return said
+
     def decide(self, run: Run, artifact: Any, summary: str) -> None:
         """Ask what follows from an artifact: go on, end the retraining here as a decision, or raise.
 
@@ -132,7 +139,15 @@ class StageOperator(BaseOperator, SkipMixin):
         for name in CHATTY:
             logging.getLogger(name).setLevel(logging.WARNING)
         spec = Spec.load(self.folder)
-        return Run(spec, request_of(context, spec.name), SiteHook(self.site_conn_id).get_conn(), context)
+        request = request_of(context, spec.name, self.found_end(context))
+        return Run(spec, request, SiteHook(self.site_conn_id).get_conn(), context)
+
+    def found_end(self, context: Mapping[str, Any]) -> str | None:
+        """The end of the data as this run's first task found it; None if it did not have to look."""
+        if not means_end_of_data(context):
+            return None
+        first = next((task for task in self.relatives(upstream=True) if task.stage == story.STAGES[0]), None)
+        return first and context["ti"].xcom_pull(task_ids=first.task_id, key=DATA_END)
 
     def show(self, context: Mapping[str, Any], summary: str, result: Mapping[str, Any] | None = None) -> None:
         """Hand on the result and write the task's note. Done before anything is raised."""
@@ -143,12 +158,12 @@ class StageOperator(BaseOperator, SkipMixin):
 
     def leave_out(self, context: Mapping[str, Any], stages: Collection[str]) -> None:
         """Skip the tasks of some stages that follow in this pipeline."""
-        tasks = [
-            task
-            for task in self.get_flat_relatives(upstream=False)
-            if getattr(task, "folder", None) == self.folder and getattr(task, "stage", None) in stages
-        ]
-        self.skip(context["ti"], tasks)
+        self.skip(context["ti"], [task for task in self.relatives(upstream=False) if task.stage in stages])
+
+    def relatives(self, *, upstream: bool) -> list[StageOperator]:
+        """The tasks of this pipeline before this one, or after it."""
+        tasks = self.get_flat_relatives(upstream=upstream)
+        return [task for task in tasks if isinstance(task, StageOperator) and task.folder == self.folder]
 
     @contextmanager
     def errors(self, context: Mapping[str, Any]) -> Iterator[None]:

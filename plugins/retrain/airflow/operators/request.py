@@ -12,14 +12,28 @@ if TYPE_CHECKING:
     from retrain.artifacts import Request
 
 Trigger = Literal["schedule", "manual", "asset", "backfill", "cli"]
+BY_HAND = frozenset({"manual", "asset_materialization"})
+"""The types of a run that somebody started in the UI, by the API or on the command line."""
+
 TRIGGERS: dict[str, Trigger] = {"scheduled": "schedule", "backfill": "backfill", "asset_triggered": "asset"}
 
 
-def request_of(context: Mapping[str, Any], pipeline: str) -> Request:
+def means_end_of_data(context: Mapping[str, Any]) -> bool:
+    """Does a run use all rows there are? One by hand does, if nobody named a moment.
+
+    Its logical date is when somebody pressed a button and says nothing of the data. The clock, an asset event and
+    another Dag stand for a moment of their own, up to which the data has to reach: nobody looks on.
+    """
+    run = context["dag_run"]
+    return _type(run) in BY_HAND and not context["params"].get("data_end") and not _named(run)
+
+
+def request_of(context: Mapping[str, Any], pipeline: str, found: str | None = None) -> Request:
     """The request of a Dag run. The same run always gives the same request, however often it is asked.
 
     :param context: Airflow's task context.
     :param pipeline: whose retraining it is.
+    :param found: where the run's first task found the end of the data, if it had to look.
     :raises UsageError: the trigger form was filled in wrongly.
     """
     from retrain.artifacts import Request
@@ -31,9 +45,9 @@ def request_of(context: Mapping[str, Any], pipeline: str) -> Request:
             f"Run {run.run_id} of '{pipeline}' asks to skip the canary and gives no reason.",
             do="trigger it again with a `reason`; the ledger keeps it.",
         )
-    trigger = TRIGGERS.get(str(getattr(run.run_type, "value", run.run_type)), "manual")
+    trigger = TRIGGERS.get(_type(run), "manual")
     return Request(
-        data_end=_data_end(run, values["data_end"]),
+        data_end=_data_end(run, values["data_end"] or found),
         run=run.run_id if run.dag_id == pipeline else f"{run.dag_id}.{run.run_id}",
         trigger=trigger,
         actor=f"airflow:{run.triggering_user_name or trigger}",
@@ -45,14 +59,22 @@ def request_of(context: Mapping[str, Any], pipeline: str) -> Request:
 
 
 def _data_end(run: Any, asked: str | None) -> datetime:
-    """The form's value, or the newest that an asset event names, or the end of the run's interval."""
+    """The form's value, or the newest that an asset event names, or the moment the run stands for."""
     if asked:
         return _moment(asked, "the trigger form's data_end")
-    named = [str(event.extra["data_end"]) for event in run.consumed_asset_events if "data_end" in (event.extra or {})]
-    if named:
+    if named := _named(run):
         return max(_moment(value, "an asset event's data_end") for value in named)
     end: datetime = run.data_interval_end or run.run_after
     return end
+
+
+def _named(run: Any) -> list[str]:
+    """The ends that asset events name."""
+    return [str(event.extra["data_end"]) for event in run.consumed_asset_events if "data_end" in (event.extra or {})]
+
+
+def _type(run: Any) -> str:
+    return str(getattr(run.run_type, "value", run.run_type))
 
 
 def _moment(text: str, what: str) -> datetime:
