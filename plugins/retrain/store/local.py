@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,16 +12,17 @@ from pathlib import Path
 from typing_extensions import override
 
 from retrain.errors import ObjectMissing, StoreError, StoreFull, StoreMissing
+from retrain.store import scratch
 from retrain.store.base import ObjectStore, checked
 
-# A temporary file begins with this, lies beside its target and is never listed.
 PARTIAL = ".partial-"
+"""Half a file, as earlier releases left it beside its target when they were killed. Never listed."""
 
 
 class LocalStore(ObjectStore):
     """Objects as files. A file is written aside, synced, and then linked or renamed into place.
 
-    :param root: the folder; made if its parent exists.
+    :param root: the folder, on one file system; made if its parent exists.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -62,6 +62,7 @@ class LocalStore(ObjectStore):
             return sorted(
                 f"{folder}/{name}"[below:]
                 for folder, _, names in os.walk(top, onerror=_unless_missing)
+                if not folder.startswith(scratch.PREFIX, below)
                 for name in names
                 if not name.startswith(PARTIAL)
             )
@@ -86,15 +87,12 @@ class LocalStore(ObjectStore):
 
     def _write(self, path: str, fill: Callable[[Path], None], settle: Callable[[Path, Path], None]) -> None:
         target = self._file(path)
-        partial = target.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
         with _explained(self.root, path):
             self._make_folder(target.parent)
-            try:
-                fill(partial)
-                settle(partial, target)
+            with scratch.below(self.root) as aside:
+                fill(aside / "object")
+                settle(aside / "object", target)
                 sync_folder(target.parent)
-            finally:
-                partial.unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
         if not self.root.parent.is_dir():
