@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.errors import ObjectMissing, StoreError, StoreFull, StoreMissing, UsageError
-from retrain.store import open_store
+from retrain.store import open_store, scratch
 from retrain.store.base import checked
 from retrain.store.local import LocalStore
 
@@ -192,6 +192,21 @@ def test_a_writer_killed_half_way_shows_nothing_and_leaves_nothing_to_the_next(
     assert (store.list(""), store.exists("a")) == ([], False)
     store.put("a", b"whole")
     assert files_in(store.root) == store.list("") == ["a"]
+
+
+def test_another_user_s_scratch_is_not_entered(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.put("a", b"")
+    scan = os.scandir
+
+    def denied(folder: Any) -> Any:
+        if scratch.PREFIX in str(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scan(folder)
+
+    with scratch.below(store.root):
+        monkeypatch.setattr(os, "scandir", denied)
+        assert store.list("") == ["a"]
+        monkeypatch.undo()
 
 
 def test_half_a_file_of_an_earlier_release_is_not_listed(store: LocalStore) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -40,6 +38,8 @@ class Runs:
         self.pipelines = visits.FOLDER.parent
         pipe = subprocess.PIPE
         self.server = subprocess.Popen([sys.executable, str(SERVER)], stdin=pipe, stdout=pipe, text=True)
+        assert self.server.stdout
+        assert self.server.stdout.readline() == "ready\n"
 
     def settings(self, home: Path) -> Settings:
         names = {"HOME": home, "DATA": self.data, "PIPELINES": self.pipelines}
@@ -50,15 +50,11 @@ class Runs:
         (home / "tmp").mkdir(parents=True, exist_ok=True)
         environment = {**self.settings(home / "home").environment(), "TMPDIR": str(home / "tmp")}
         words, output = ["run", "visits", "--force"], home / "output.txt"
-        asked = {"words": words, "environment": environment, "output": str(output), "at": at}
+        asked = {"words": words, "environment": environment, "output": str(output), "at": at, "after": after}
         assert self.server.stdin
         assert self.server.stdout
         self.server.stdin.write(json.dumps(asked) + "\n")
         self.server.stdin.flush()
-        process = int(self.server.stdout.readline())
-        if after is not None:
-            time.sleep(after)
-            os.kill(process, signal.SIGKILL)  # if it has ended, its process id is not another's within milliseconds
         return int(self.server.stdout.readline()), output.read_text()
 
 

@@ -59,13 +59,7 @@ class LocalStore(ObjectStore):
         top = self.root / checked(prefix.rstrip("/")) if prefix.strip("/") else self.root
         with _explained(self.root, prefix):
             below = len(str(self.root)) + 1  # text, not Path: folders of the prediction log hold thousands of names
-            return sorted(
-                f"{folder}/{name}"[below:]
-                for folder, _, names in os.walk(top, onerror=_unless_missing)
-                if not folder.startswith(scratch.PREFIX, below)
-                for name in names
-                if not name.startswith(PARTIAL)
-            )
+            return sorted(name[below:] for name in _files(top))
 
     @override
     def delete(self, path: str) -> None:
@@ -105,6 +99,13 @@ class LocalStore(ObjectStore):
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:  # not "somebody has created the object": nobody ever can
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+
+
+def _files(top: Path) -> Iterator[str]:
+    """Every file of a folder, but none that is on its way: scratch, which may be another user's, is not entered."""
+    for folder, folders, names in os.walk(top, onerror=_unless_missing):
+        folders[:] = [name for name in folders if not name.startswith(scratch.PREFIX)]
+        yield from (f"{folder}/{name}" for name in names if not name.startswith(PARTIAL))
 
 
 def _unless_missing(error: OSError) -> None:
