@@ -11,8 +11,10 @@ import pytest
 from retrain import retraining, story
 from retrain.alerts.base import Sender
 from retrain.alerts.events import Event
+from retrain.artifacts import ModelRef
 from retrain.errors import DataError, GatewayError, ReleaseError, StoreError, ValidationFailed
-from retrain.ledger import StageDone
+from retrain.ledger import Served, StageDone
+from retrain.retraining import Interrupted
 from retrain.rollout.canary import Canary
 from retrain.rollout.progress import progress
 from retrain.rollout.shadow import Shadow
@@ -304,3 +306,71 @@ def test_a_version_that_is_not_blessed_is_not_released_again(line: Line) -> None
     with pytest.raises(ReleaseError, match="no version 7"):
         line.run(redeploy=7)
     assert line.ledger.champion() is None
+
+
+# -- stopped from outside ----------------------------------------------------------------------------------------
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def served(version: int) -> Served:
+    return Served(version=version, model=ModelRef(digest="0" * 64, path="m", files={}))
+
+
+@pytest.mark.parametrize("stage", ALL.split()[:9])
+def test_an_interrupted_run_says_where_it_stopped_and_goes_on_from_there(line: Line, stage: str) -> None:
+    with line.monkeypatch.context() as patch:
+        patch.setattr(f"retrain.stages.{stage}.{stage}", interrupt)
+        with pytest.raises(Interrupted) as caught:
+            line.run()
+    ended = caught.value.ended
+    assert (ended.decision, ended.exit_status) == ("interrupted", 130)
+    assert ended.headline == f"flights: interrupted at {stage}"
+    assert line.told[-2:] == [(stage, "interrupted", ""), ("report", "success", ended.headline)]
+    assert line.ledger.champion() is None
+    assert line.run().decision == "promoted"
+
+
+@pytest.mark.parametrize("phase", ["shadow", "canary"])
+def test_an_interrupted_release_is_rolled_back_because_nobody_watches_it(line: Line, phase: str) -> None:
+    line.champion()
+    if phase == "canary":
+        without = line.spec.canary.shadow.model_copy(update={"requests": 0})
+        canary = line.spec.canary.model_copy(update={"shadow": without})
+        line.spec = line.spec.model_copy(update={"canary": canary})
+    line.monkeypatch.setattr(retraining.time, "sleep", interrupt)
+    with pytest.raises(Interrupted) as caught:
+        line.run()
+    reason = "the run was interrupted, so nobody watches it"
+    assert caught.value.ended.headline == f"flights: interrupted at {phase}; version 1 rolled back: {reason}"
+    standing = line.ledger.release()
+    assert (standing.state, standing.reason, standing.champion.version) == ("rolled_back", reason, 9)
+
+
+def test_interrupted_before_its_release_it_leaves_another_run_s_release_alone(line: Line) -> None:
+    line.champion()
+    line.candidate()
+    line.decide("release", state="shadowing", champion=line.ledger.champion(), challenger=served(1), steps=(0.5,))
+    line.pretend("evaluate", interrupt)
+    with pytest.raises(Interrupted):
+        line.run()
+    assert line.ledger.release().tries(1)
+
+
+def test_interrupted_again_it_ends_as_it_stands(line: Line) -> None:
+    line.pretend("train", interrupt)
+    line.pretend("report", interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        line.run()
+    assert not isinstance(caught.value, Interrupted)
+
+
+def test_whoever_asked_for_it_is_told_that_it_was_interrupted(line: Line) -> None:
+    HEARD.clear()
+    line.spec = line.spec.model_copy(update={"alerts": (Ear(to="ear", on=("decision",)),)})
+    line.pretend("train", interrupt)
+    with pytest.raises(Interrupted):
+        line.run()
+    assert [event.kind for event in HEARD] == ["interrupted"]

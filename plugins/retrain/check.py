@@ -10,12 +10,12 @@ import importlib.util
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retrain.data.frames import scratch
 from retrain.errors import MetricError, RetrainError, SpecError
 from retrain.metrics import distances
 from retrain.metrics.registry import METRICS
@@ -374,8 +374,8 @@ def _alerts(spec: Spec) -> Iterator[Finding]:
 
 def _dag(spec: Spec) -> Iterator[Finding]:
     """Would Airflow import it? Airflow's own folder is not touched."""
-    with tempfile.TemporaryDirectory(prefix="retrain-check-") as home:
-        os.environ.setdefault("AIRFLOW_HOME", home)
+    with scratch() as home:
+        os.environ.setdefault("AIRFLOW_HOME", str(home))
         try:
             from retrain.airflow.dag import RetrainDag
 
@@ -388,6 +388,6 @@ def _dag(spec: Spec) -> Iterator[Finding]:
             )
             return
         finally:
-            if os.environ["AIRFLOW_HOME"] == home:
+            if os.environ["AIRFLOW_HOME"] == str(home):
                 del os.environ["AIRFLOW_HOME"]
     yield Finding("dag", True, f"`{dag.dag_id}`, {len(dag.tasks)} tasks")

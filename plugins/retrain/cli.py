@@ -1,6 +1,7 @@
 """The command line: ``retrain …``. Each command is a file of :mod:`retrain.commands`, or somebody else's entry point.
 
-Exit status: 0 done, 1 a decision against (vetoed, rolled back, check failed), 2 wrong use, 3 something broke.
+Exit status: 0 done, 1 a decision against (vetoed, rolled back, check failed), 2 wrong use, 3 something broke,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="One folder becomes a scheduled, self-defending retraining system on Apache Airflow.",
-    epilog="Exit status: 0 done, 1 a decision against, 2 wrong use, 3 something broke.",
+    epilog="Exit status: 0 done, 1 a decision against, 2 wrong use, 3 something broke, 130 interrupted.",
 )
 
 

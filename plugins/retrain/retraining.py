@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from retrain.rollout.progress import Progress
 
 OnStage = Callable[[str, str, str], None]
-"""Told of every change: the stage, its state (``running``, ``waiting``, ``success``, ``failed``), and one line."""
+"""Told of every change: the stage, its state (``running``, ``waiting``, ``success``, ``failed``, ``interrupted``), and
+one line."""
 
 NOT_AGAINST = frozenset({"promoted", "fresh enough", "awaiting approval"})
 LOST_LOOKS = 12
 """A release is given up, as it stands, when the store could not be reached in so many looks in a row."""
+
+INTERRUPTED = 130
+"""The exit status of what a person stopped, as shells have it."""
 
 
 class Ended(Value):
@@ -41,8 +45,21 @@ class Ended(Value):
 
     @property
     def exit_status(self) -> int:
-        """0: done. 1: a decision against."""
+        """0: done. 1: a decision against. 130: interrupted."""
+        if self.decision == "interrupted":
+            return INTERRUPTED
         return 0 if self.decision in NOT_AGAINST else 1
+
+
+class Interrupted(KeyboardInterrupt):
+    """A retraining was stopped from outside; its release, if one was under way, is rolled back and its report written.
+
+    :param ended: what came of it.
+    """
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(ended.headline)
+        self.ended = ended
 
 
 def retrain(spec: Spec, request: Request, site: Site, *, on_stage: OnStage | None = None) -> Ended:
@@ -53,10 +70,15 @@ def retrain(spec: Spec, request: Request, site: Site, *, on_stage: OnStage | Non
 
     :param on_stage: told of every stage as it goes; see :data:`OnStage`.
     :raises RetrainError: a stage failed; the report names it.
+    :raises Interrupted: on ``KeyboardInterrupt``. A second one ends it as it stands.
     """
     run = _Run(spec, request, site, on_stage or _quiet)
     try:
         run.walk()
+    except KeyboardInterrupt:
+        made = run.stop()
+        tell(spec.alerts, of_report(made))
+        raise Interrupted(_ended(made)) from None
     except Exception as error:
         event = run.report_anyway()
         error.add_note(event.headline)
@@ -68,6 +90,10 @@ def retrain(spec: Spec, request: Request, site: Site, *, on_stage: OnStage | Non
         tell(spec.alerts, run.unreported(error))
         raise
     tell(spec.alerts, of_report(made))
+    return _ended(made)
+
+
+def _ended(made: Report) -> Ended:
     return Ended(decision=made.outcome, headline=made.headline, report=made)
 
 
@@ -79,6 +105,7 @@ class _Run:
         self.states: dict[str, str] = {}
         self.made: dict[str, Any] = {}
         self.left_out: set[str] = set()
+        self.at = story.STORY[0]
 
     def walk(self) -> None:
         """Do one stage after another, but for those that are left out."""
@@ -90,6 +117,7 @@ class _Run:
         for stage in story.told(self.spec):
             if stage.group is None or stage.name in self.left_out:
                 continue
+            self.at = stage
             if stage.function is None:
                 self.require_human(stage)
             elif stage.watched:
@@ -129,6 +157,16 @@ class _Run:
             raise
         self._say(stage, "success", progress.summary)
         self.left_out |= story.ruled_out(stage.name, progress.state)
+
+    def stop(self) -> Report:
+        """Roll back the release that this run watched, because nobody does any more, and write the report."""
+        from retrain.stages.roll_back import abandon
+
+        self._say(self.at, "interrupted", "")
+        if any(story.stage(name).watched for name in self.states):
+            reason = "the run was interrupted, so nobody watches it"
+            abandon(self.spec, self.request, self.made[story.RELEASED], self.site, reason)
+        return self.report()
 
     def report(self) -> Report:
         """Write the report, once the target knows of everything that was decided."""

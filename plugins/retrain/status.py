@@ -27,6 +27,7 @@ PipelineState = Literal["nothing served", "serving", "shadowing", "ramping", "pa
 RUN_LEVELS: dict[str, Level] = {
     "failed": "bad",
     "bad data": "bad",
+    "interrupted": "attention",
     "rolled back": "attention",
     "rehearsal failed": "attention",
     "stale": "attention",

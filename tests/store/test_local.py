@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -16,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.errors import ObjectMissing, StoreError, StoreFull, StoreMissing, UsageError
-from retrain.store import open_store
+from retrain.store import open_store, scratch
 from retrain.store.base import checked
-from retrain.store.local import PARTIAL, LocalStore
+from retrain.store.local import LocalStore
 
 
 @pytest.fixture
@@ -178,18 +179,40 @@ def test_a_disk_that_fails_otherwise_is_a_store_error(store: LocalStore, monkeyp
     assert files_in(store.root) == []
 
 
-def test_a_writer_killed_half_way_shows_nothing(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_writer_killed_half_way_shows_nothing_and_leaves_nothing_to_the_next(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "unlink", lambda *_, **__: None)  # killed: no clean-up
-        patch.setattr(os, "replace", lambda *_: os._exit(9))
+        patch.setattr(os, "replace", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         child = os.fork()
         if child == 0:
             store.put("a", b"half")
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
-    assert [name[: len(PARTIAL)] for name in files_in(store.root)] == [PARTIAL]
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert b"half" in [file.read_bytes() for file in store.root.rglob("*") if file.is_file()]
     assert (store.list(""), store.exists("a")) == ([], False)
     store.put("a", b"whole")
-    assert store.list("") == ["a"]
+    assert files_in(store.root) == store.list("") == ["a"]
+
+
+def test_another_user_s_scratch_is_not_entered(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.put("a", b"")
+    scan = os.scandir
+
+    def denied(folder: Any) -> Any:
+        if scratch.PREFIX in str(folder):
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scan(folder)
+
+    with scratch.below(store.root):
+        monkeypatch.setattr(os, "scandir", denied)
+        assert store.list("") == ["a"]
+        monkeypatch.undo()
+
+
+def test_half_a_file_of_an_earlier_release_is_not_listed(store: LocalStore) -> None:
+    store.put("a/b", b"")
+    (store.root / "a" / ".partial-1").write_bytes(b"half")
+    assert store.list("a") == ["a/b"]
 
 
 def test_a_folder_that_cannot_be_read_does_not_look_empty(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:

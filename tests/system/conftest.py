@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -13,10 +15,13 @@ from typing import Any
 
 import pytest
 
+from retrain.artifacts import Request
 from retrain.demo.airflow import LocalAirflow
 from retrain.ledger import Ledger
+from retrain.retraining import retrain
 from retrain.settings import Settings
 from retrain.site import Site
+from retrain.spec import Spec
 
 HERE = Path(__file__).parent
 DAGS = '''"""The small pipeline as an Airflow Dag, with quick retries."""
@@ -82,6 +87,50 @@ class Place:
 
     def serve(self, requests: int, **keys: Any) -> None:
         visits.serve(self.site, requests, **keys)
+
+
+COMMAND = (sys.executable, "-c", "from retrain.cli import main; main()")
+
+
+class Here:
+    """A home of its own on this machine, without an Airflow, and the small pipeline in it."""
+
+    visits = visits
+
+    def __init__(self, home: Path) -> None:
+        visits.write_visits(home / "data")
+        self.settings = Settings.load({"RETRAIN_HOME": str(home), "RETRAIN_PIPELINES": str(visits.FOLDER.parent)})
+        self.environment = {**os.environ, **self.settings.environment(), "PYTHONUNBUFFERED": "1"}
+
+    @property
+    def site(self) -> Site:
+        return Site(self.settings)
+
+    def retrain(self, run: str) -> str:
+        """A whole retraining in this process; what it came to."""
+        request = Request(data_end=visits.END, run=run, actor="test", force=True)
+        return retrain(Spec.load(self.visits.FOLDER), request, self.site).decision
+
+    @contextmanager
+    def running(self) -> Iterator[subprocess.Popen[str]]:
+        """``retrain run visits`` in a process of its own."""
+        command = (*COMMAND, "run", "visits", "--force")
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, env=self.environment, stdout=pipe, stderr=pipe, text=True) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    def typed(self, *words: str) -> str:
+        return subprocess.run(
+            (*COMMAND, *words), env=self.environment, capture_output=True, text=True, check=True
+        ).stdout
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Here:
+    return Here(tmp_path / "home")
 
 
 Open = Callable[..., Place]

@@ -139,6 +139,13 @@ class RunFailed(Event):
     )
 
 
+class Interrupted(Event):
+    """Somebody stopped the process of a run; what was being released is rolled back."""
+
+    outcome = "interrupted"
+    advice = "nothing, if it was meant; `retrain run {pipeline}` goes on from what is made."
+
+
 class Unfinished(Event):
     """The run ended, by hand or because it was skipped, before it came to anything."""
 
@@ -150,7 +157,7 @@ EVENTS: dict[str, type[Event]] = {
     kind.outcome: kind
     for kind in (
         *(Promoted, RolledBack, Paused, BeingReleased, RehearsalFailed, Stale, Rejected, AwaitingApproval, Vetoed),
-        *(Undecided, FreshEnough, BadData, RunFailed, Unfinished),
+        *(Undecided, FreshEnough, BadData, RunFailed, Interrupted, Unfinished),
     )
 }
 """A report's outcome → its event."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
 PANEL = "Run"
 
-MARKS = {"success": "✓", "failed": "✗"}
+MARKS = {"success": "✓", "failed": "✗", "interrupted": "✗"}
 NEXT = {
     "promoted": "retrain serve {name}",
     "vetoed": "mend what the gate names; or overrule it with `retrain bless {name} VERSION --reason …`",
+    "interrupted": "retrain run {name}, which goes on from what is made",
     "undecided": "bring more data; or decide yourself with `retrain bless {name} VERSION --reason …`",
 }
 
@@ -50,12 +52,13 @@ def run(
     """Retrain once: the same stages in the same order as the Dag, with the same ledger, without a scheduler."""
     if skip_canary and not (reason or "").strip():
         raise UsageError("--skip-canary needs a reason.", do="say why with --reason; the ledger keeps it.")
-    site = open_site()
-    spec = open_spec(name, site)
-    request = _request(spec, site, data_end, force, skip_canary, reason, redeploy)
-    if not json:
-        typer.echo(_line(name, request, found=data_end is None))
-    outcome = _retrain(spec, request, site, quiet=json)
+    with _stoppable(name):
+        site = open_site()
+        spec = open_spec(name, site)
+        request = _request(spec, site, data_end, force, skip_canary, reason, redeploy)
+        if not json:
+            typer.echo(_line(name, request, found=data_end is None))
+        outcome = _retrain(spec, request, site, quiet=json)
     if json:
         show_json(
             {
@@ -73,6 +76,21 @@ def run(
         if outcome.decision in NEXT:
             typer.echo(f"Next: {NEXT[outcome.decision].format(name=name)}")
     raise typer.Exit(outcome.exit_status)
+
+
+@contextmanager
+def _stoppable(name: str) -> Iterator[None]:
+    """SIGTERM stops it as ^C does. Who stops it before it has begun, or again while it ends, is told so."""
+    from retrain.retraining import INTERRUPTED
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(f"Interrupted as it stood, without a report. What stands: retrain status {name}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _request(
@@ -115,10 +133,13 @@ def _line(name: str, request: Request, *, found: bool) -> str:
 
 
 def _retrain(spec: Spec, request: Request, site: Site, *, quiet: bool) -> Ended:
-    from retrain.retraining import retrain
+    from retrain.retraining import Interrupted, retrain
 
     with _progress(quiet) as lines:
-        return retrain(spec, request, site, on_stage=lines.tell)
+        try:
+            return retrain(spec, request, site, on_stage=lines.tell)
+        except Interrupted as stopped:
+            return stopped.ended
 
 
 class _Lines:

@@ -73,7 +73,8 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
     if found.stages:
         yield "stages", ", ".join(f"{stage} {_ago(at)}" for stage, at in found.stages.items())
     for run in found.runs:
-        yield f"run {run.run}", f"{_ago(run.began)}, by {run.by}: {run.what}"
+        unended = "" if run.outcome is not None else f"has not ended; last heard of {_ago(run.last)}: "
+        yield f"run {run.run}", f"{_ago(run.began)}, by {run.by}: {unended}{run.what}"
     upcoming = found.next_run
     yield "next run", f"{upcoming:%Y-%m-%d %H:%M} UTC ({found.schedule})" if upcoming else "by hand only"
 

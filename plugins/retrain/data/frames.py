@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from retrain.artifacts import FileRef, Part, digest_file
 from retrain.errors import DataError, StoreFull
 from retrain.site import Site
+from retrain.store.scratch import below
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -141,13 +142,13 @@ def _rows_of(time: str, since: datetime | None, until: datetime | None) -> Any:
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """A local folder for files on their way to the store; gone afterwards.
+    """A local folder for files on their way to the store; gone afterwards. See :mod:`retrain.store.scratch`.
 
     :raises StoreFull: the local disk is full.
     """
     try:
-        with tempfile.TemporaryDirectory(prefix="retrain-") as folder:
-            yield Path(folder)
+        with below(Path(tempfile.gettempdir())) as folder:
+            yield folder
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise

@@ -14,12 +14,13 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from retrain.store import scratch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -170,16 +171,9 @@ def write_months(folder: Path, months: Iterable[int]) -> list[Path]:
 def write_frame(frame: DataFrame, path: Path) -> Path:
     """Write a frame as Parquet so that a reader sees the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        frame.to_parquet(temporary, engine="pyarrow", compression="zstd", index=False)
-        temporary.chmod(0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with scratch.below(path.parent) as aside:
+        frame.to_parquet(aside / path.name, engine="pyarrow", compression="zstd", index=False)
+        os.replace(aside / path.name, path)
     return path
 
 

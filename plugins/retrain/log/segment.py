@@ -21,10 +21,10 @@ import orjson
 
 from retrain.artifacts import now
 from retrain.log.parts import LogTable
+from retrain.store import scratch
 from retrain.store.local import sync_folder
 
 SUFFIX = ".jsonl"
-NEW = ".new-"
 
 
 def line(table: LogTable, row: dict[str, Any]) -> bytes:
@@ -50,16 +50,15 @@ class Segment:
         """Begin a new segment. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         name = f"{now():%Y%m%dT%H%M%S}_{uuid.uuid4().hex[:8]}{SUFFIX}"
-        unnamed = folder / f"{NEW}{name}"
-        descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.rename(unnamed, folder / name)
-            sync_folder(folder)
-        except OSError:
-            os.close(descriptor)
-            unnamed.unlink(missing_ok=True)
-            raise
+        with scratch.below(folder) as aside:
+            descriptor = os.open(aside / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.rename(aside / name, folder / name)
+                sync_folder(folder)
+            except OSError:
+                os.close(descriptor)
+                raise
         return cls(folder / name, descriptor, 0)
 
     @classmethod

@@ -5,13 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from retrain.artifacts import ModelRef, canonical, digest, digest_file
 from retrain.errors import ModelTampered, ObjectMissing, StoreError, StoreFull
-from retrain.store import ObjectStore
+from retrain.store import ObjectStore, scratch
 
 
 def manifest(folder: Path) -> dict[str, str]:
@@ -47,15 +46,14 @@ def fetch_model(store: ObjectStore, ref: ModelRef, cache: Path) -> Path:
     target = cache / ref.digest
     if _intact(target, ref):
         return target
-    partial = cache / f".partial-{uuid.uuid4().hex}"
     try:
-        for name, sha256 in ref.files.items():
-            _fetch_file(store, ref, name, sha256, partial / name)
-        _settle(partial, target, ref)
+        cache.mkdir(parents=True, exist_ok=True)
+        with scratch.below(cache) as aside:
+            for name, sha256 in ref.files.items():
+                _fetch_file(store, ref, name, sha256, aside / "model" / name)
+            _settle(aside / "model", target, ref)
     except OSError as error:
         raise _no_room(ref, cache, error) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
     if not _intact(target, ref):
         raise _tampered(store, ref, f"the copy in {target} was changed while it was made")
     return target
@@ -87,10 +85,10 @@ def _settle(partial: Path, target: Path, ref: ModelRef) -> None:
                 raise
         if _intact(target, ref):
             return
-        aside = partial.with_name(f"{partial.name}-old")
+        changed = partial.with_name("changed")
         with suppress(FileNotFoundError):  # another one has just moved it
-            os.rename(target, aside)
-        shutil.rmtree(aside, ignore_errors=True)
+            os.rename(target, changed)
+        shutil.rmtree(changed, ignore_errors=True)
 
 
 def _no_room(ref: ModelRef, cache: Path, error: OSError) -> StoreError:

@@ -30,6 +30,7 @@ Conclusion = Literal[
     "fresh enough",
     "bad data",
     "failed",
+    "interrupted",
     "unfinished",
 ]
 
@@ -72,8 +73,11 @@ def _outcome(
     version = _version(request, entries)
     trial = trials.of_run(ledger, request, version) if version is not None else None
     failed = [stage for stage in STAGES if states.get(stage) == "failed"]
+    interrupted = [stage for stage in STAGES if states.get(stage) == "interrupted"]
+    released = _released(ledger, entries, trial, version) if version is not None else None
+    if interrupted:
+        return "interrupted", f"interrupted at {interrupted[0]}{f'; {released[1]}' if released else ''}"
     if version is not None:
-        released = _released(ledger, entries, trial, version)
         if released is not None and released[0] == "being released" and failed:
             return "failed", f"failed at {', '.join(failed)}, and {released[1]}"
         if released is not None:

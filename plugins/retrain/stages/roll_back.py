@@ -21,6 +21,17 @@ def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, re
     return release
 
 
+def abandon(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str) -> None:
+    """Drop the challenger of a run that is over, if it is still being tried: nobody watches it any more.
+
+    If it is not, the target hears what was decided and may not have reached it.
+    """
+    if site.ledger(spec.name).release().tries(candidate.version):
+        roll_back(spec, request, candidate, site, reason)
+    else:
+        routing.apply(spec, site)
+
+
 def _roll_back(request: Request, candidate: Candidate, ledger: Ledger, reason: str, head: int) -> Release:
     trial = trials.find(ledger, candidate.version)
     if trial is None or trial.ending is not None:

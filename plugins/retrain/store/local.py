@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,16 +13,17 @@ from pathlib import Path
 from typing_extensions import override
 
 from retrain.errors import ObjectMissing, StoreError, StoreFull, StoreMissing
+from retrain.store import scratch
 from retrain.store.base import ObjectStore, checked
 
-# A temporary file begins with this, lies beside its target and is never listed.
 PARTIAL = ".partial-"
+"""Half a file, as earlier releases left it beside its target when they were killed. Never listed."""
 
 
 class LocalStore(ObjectStore):
     """Objects as files. A file is written aside, synced, and then linked or renamed into place.
 
-    :param root: the folder; made if its parent exists.
+    :param root: the folder, on one file system; made if its parent exists.
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -60,12 +60,7 @@ class LocalStore(ObjectStore):
         top = self.root / checked(prefix.rstrip("/")) if prefix.strip("/") else self.root
         with _explained(self.root, prefix):
             below = len(str(self.root)) + 1  # text, not Path: folders of the prediction log hold thousands of names
-            return sorted(
-                f"{folder}/{name}"[below:]
-                for folder, _, names in os.walk(top, onerror=_unless_missing)
-                for name in names
-                if not name.startswith(PARTIAL)
-            )
+            return sorted(name[below:] for name in _files(top))
 
     @override
     def delete(self, path: str) -> None:
@@ -91,15 +86,12 @@ class LocalStore(ObjectStore):
 
     def _write(self, path: str, fill: Callable[[Path], None], settle: Callable[[Path, Path], None]) -> None:
         target = self._file(path)
-        partial = target.with_name(f"{PARTIAL}{uuid.uuid4().hex}")
         with _explained(self.root, path):
             self._make_folder(target.parent)
-            try:
-                fill(partial)
-                settle(partial, target)
+            with scratch.below(self.root) as aside:
+                fill(aside / "object")
+                settle(aside / "object", target)
                 sync_folder(target.parent)
-            finally:
-                partial.unlink(missing_ok=True)
 
     def _make_folder(self, folder: Path) -> None:
         if not self.root.parent.is_dir():
@@ -112,6 +104,13 @@ class LocalStore(ObjectStore):
             folder.mkdir(parents=True, exist_ok=True)
         except FileExistsError:  # not "somebody has created the object": nobody ever can
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder)) from None
+
+
+def _files(top: Path) -> Iterator[str]:
+    """Every file of a folder, but none that is on its way: scratch, which may be another user's, is not entered."""
+    for folder, folders, names in os.walk(top, onerror=_unless_missing):
+        folders[:] = [name for name in folders if not name.startswith(scratch.PREFIX)]
+        yield from (f"{folder}/{name}" for name in names if not name.startswith(PARTIAL))
 
 
 def _unless_missing(error: OSError) -> None:

@@ -27,6 +27,7 @@ from retrain.errors import (
     UsageError,
 )
 from retrain.settings import Settings
+from retrain.store import scratch
 from retrain.store.base import ObjectStore, checked
 
 # The object that proves, once a process, that the server honours create-if-absent. Never listed.
@@ -134,17 +135,14 @@ class S3Store(ObjectStore):
 
     def _download(self, path: str, target: Path, head: Mapping[str, Any]) -> None:
         """Bring exactly the object that was looked at, aside first, so that the cache never shows half a file."""
-        partial = target.with_name(f".partial-{uuid.uuid4().hex}")
-        try:
-            with self._explained(path):
-                target.parent.mkdir(parents=True, exist_ok=True)
+        with self._explained(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with scratch.below(self.cache) as aside:
                 answer = self._client.get_object(Bucket=self.bucket, Key=self._key(path), IfMatch=head["ETag"])
-                with partial.open("xb") as stream:
+                with (aside / "object").open("xb") as stream:
                     for piece in answer["Body"].iter_chunks(1 << 20):
                         stream.write(piece)
-                os.replace(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
+                os.replace(aside / "object", target)
 
     # -- create-if-absent --------------------------------------------------------------------------------------
 

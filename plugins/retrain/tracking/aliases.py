@@ -15,6 +15,7 @@ from retrain.errors import TrackingError
 from retrain.ledger import Ledger
 from retrain.ledger.release import Served
 from retrain.settings import Settings
+from retrain.tracking.database import file_of
 from retrain.tracking.runs import Tracking
 
 CONNECT_SECONDS = 3.0
@@ -55,9 +56,10 @@ def _number(served: Served | None) -> int | None:
 
 def _empty(uri: str) -> bool:
     """A local database or folder that is not there holds nothing to mirror into."""
+    database = file_of(uri)
+    if database is not None:
+        return not database.is_file()
     parts = urlsplit(uri)
-    if parts.scheme == "sqlite":
-        return not Path(parts.path[1:] or "/").is_file()
     return parts.scheme in {"", "file"} and not Path(parts.path).exists()
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from retrain.errors import DatabaseLocked, TrackingError
 from retrain.settings import Settings
+from retrain.tracking.database import require_whole
 
 CANDIDATE, VERSION = "retrain.candidate", "retrain.version"
 
@@ -217,6 +218,7 @@ def _client(uri: str) -> Any:
         logging.getLogger(name).setLevel(logging.WARNING)
     from mlflow import MlflowClient
 
+    require_whole(uri)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 

@@ -74,17 +74,11 @@ class ReportOperator(StageOperator):
         :raises RetrainError: the target cannot be reached, so that what was decided is not what is.
         """
         candidate = self.candidate_if_any(run)
-        release = run.site.ledger(run.spec.name).release()
-        mine = candidate and release.challenger and release.challenger.version == candidate.version
-        if candidate and mine and release.under_way:
-            from retrain.stages.roll_back import roll_back
+        if candidate is not None:
+            from retrain.stages.roll_back import abandon
 
             reason = "the run ended before anything was decided, so nobody watches it"
-            roll_back(run.spec, run.request, candidate, run.site, reason)
-        elif candidate:
-            from retrain.rollout import routing
-
-            routing.apply(run.spec, run.site)
+            abandon(run.spec, run.request, candidate, run.site, reason)
 
     def candidate_if_any(self, run: Run) -> Candidate | None:
         """The candidate of a run that may have ended before it had one."""
