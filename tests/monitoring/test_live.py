@@ -7,14 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from examples import fewer
 from retrain.ledger import release as machine
 from retrain.ledger.release import Served
 from retrain.monitoring import live as watching
-
-FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def ramping(world: Any, version: int = 2) -> Any:
@@ -45,7 +44,7 @@ PREDICTIONS, LABELS = (0, 2, 4, 6, 8), (1, 3, 5, 7, 9)
 
 
 @pytest.mark.parametrize("limit", [watching.MOST_ROWS, 450])
-@FEW
+@fewer(6)
 @example(order=[*PREDICTIONS, *LABELS], looks=[True] * 10)  # rows are left out before there is a label …
 @example(order=[*LABELS, *PREDICTIONS], looks=[True] * 10)  # … and labels before there is a prediction
 @given(order=st.permutations([*PREDICTIONS, *LABELS]), looks=st.lists(st.booleans(), min_size=10, max_size=10))
