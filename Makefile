@@ -23,8 +23,8 @@ test: setup     ## every test, the fast ones first
 test-fast: setup        ## the tests that start no processes
 	$(BIN)/python -m pytest -m "not slow and not system" $(ARGS)
 
-test-slow: setup        ## the long simulations
-	$(BIN)/python -m pytest -m slow $(ARGS)
+test-slow: setup        ## the long simulations, and every property with 1,000 new examples: TIME
+	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=long $(ARGS)
 
 lint: setup     ## ruff, mypy --strict, one-way imports
 	$(BIN)/ruff check .

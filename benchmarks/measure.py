@@ -1,4 +1,4 @@
-"""What a benchmark gives back, and how a process is timed."""
+"""What a benchmark gives back, and how a process is run and timed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+TAIL = 2000
+"""Characters of what a process said that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,17 @@ def figure(what: str, values: Sequence[float], unit: str, *, goal: str = "", pee
     return Figure(what, statistics.median(values), min(values), max(values), unit, goal, peer)
 
 
-def seconds(command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> float:
-    """The wall time of a process, start to exit."""
+def output(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """What a process says on its standard output. Raises RuntimeError with the end of what it said, if it fails."""
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stdout + done.stderr)[-TAIL:]
+        raise RuntimeError(f"`{' '.join(command)[:TAIL]}` ended with status {done.returncode}: …{said}")
+    return done.stdout
+
+
+def seconds(command: Sequence[str], environment: Mapping[str, str]) -> float:
+    """The wall time of a process, start to exit. Raises as :func:`output` does."""
     begin = time.perf_counter()
-    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    output(command, environment)
     return time.perf_counter() - begin

@@ -7,7 +7,6 @@ the Dag run from its trigger to its end, in an Airflow that has been up for a wh
 
 from __future__ import annotations
 
-import os
 import shutil
 import statistics
 import sys
@@ -19,6 +18,7 @@ from measure import Figure, figure, seconds
 
 from retrain.demo.airflow import LocalAirflow
 from retrain.demo.data import write_months
+from retrain.demo.processes import inherited
 from retrain.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -26,19 +26,20 @@ RUNS = 3
 DATA_END = "2013-04-01T00:00:00Z"
 
 
-def measure() -> list[Figure]:
-    """Alternate plain processes and Dag runs, after one warm-up of each."""
+def measure(*, short: bool) -> list[Figure]:
+    """Alternate plain processes and Dag runs, after one warm-up of each; in short one of each, and no warm-up."""
+    warm_ups, runs = (0, 1) if short else (1, RUNS)
     with tempfile.TemporaryDirectory() as scratch:
         home = Path(scratch)
         settings = Settings.load({"RETRAIN_HOME": str(home / "home"), "RETRAIN_PIPELINES": str(home / "pipelines")})
-        names = [f"flights_{kind}{number}" for kind in ("dag", "plain") for number in range(RUNS + 1)]
+        names = [f"flights_{kind}{number}" for kind in ("dag", "plain") for number in range(warm_ups + runs)]
         for name in names:
             _copy(settings.pipelines, name)
         write_months(settings.data / "flights", range(1, 4))
         environment = settings.environment()
         dags, plain = [], []
         with LocalAirflow(home / "airflow", ROOT / "dags", environment=environment) as airflow:
-            for number in range(RUNS + 1):
+            for number in range(warm_ups + runs):
                 name = f"flights_dag{number}"
                 airflow.api.await_dag(name)
                 airflow.api.unpause(name)
@@ -49,9 +50,10 @@ def measure() -> list[Figure]:
                 if state != "success":
                     raise RuntimeError(f"the Dag run of {name} ended as {state}")
                 command = [str(Path(sys.executable).with_name("retrain")), "run", f"flights_plain{number}"]
-                plain.append(seconds([*command, "--data-end", DATA_END], environment={**os.environ, **environment}))
-    ratios = [dag / process for dag, process in zip(dags[1:], plain[1:], strict=True)]
-    peer = f"Dag run {statistics.median(dags[1:]):.1f} s; plain process {statistics.median(plain[1:]):.1f} s"
+                plain.append(seconds([*command, "--data-end", DATA_END], {**inherited(), **environment}))
+    dags, plain = dags[warm_ups:], plain[warm_ups:]
+    ratios = [dag / process for dag, process in zip(dags, plain, strict=True)]
+    peer = f"Dag run {statistics.median(dags):.1f} s; plain process {statistics.median(plain):.1f} s"
     return [figure("retraining as a Dag run ÷ in one plain process", ratios, "×", goal="≤ 1.5", peer=peer)]
 
 

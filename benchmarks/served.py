@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+from measure import TAIL
 
 from retrain.artifacts import Request
 from retrain.demo.data import write_months
+from retrain.demo.processes import end_tree, inherited
+from retrain.demo.waiting import looks
 from retrain.retraining import retrain
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
 
 ROOT = Path(__file__).parents[1]
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Served:
     @property
     def environment(self) -> dict[str, str]:
         """For processes that shall work on this place."""
-        return {**os.environ, **self.site.settings.environment()}
+        return {**inherited(), **self.site.settings.environment()}
 
 
 @contextmanager
@@ -53,23 +57,42 @@ def served_flights(home: Path) -> Iterator[Served]:
             data_end=end, run=f"bench-{month}", trigger="cli", actor="bench", skip_canary=True, reason="benchmark"
         )
         retrain(spec, request, site)
-    environment = {**os.environ, **site.settings.environment()}
     command = [sys.executable, "-m", "retrain.serving", "flights", "--port", "0", "--die-with", str(os.getpid())]
-    gateway = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert gateway.stdout is not None
-        url = gateway.stdout.readline().split()[-1]
-        _await_health(url)
+    log = home / "gateway.log"
+    with process(command, {**inherited(), **site.settings.environment()}, log) as gateway:
+        url = _listening(gateway, log)
+        await_answer(f"{url}/health", gateway, log)  # it has loaded its models
         yield Served(site, spec, url)
+
+
+@contextmanager
+def process(command: list[str], environment: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server; what it and its children say goes to ``log``, and none of them is left afterwards."""
+    with log.open("w") as stream:
+        server = subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT, text=True)
+    try:
+        yield server
     finally:
-        gateway.terminate()
-        gateway.wait(timeout=60)
+        end_tree([server.pid], grace=30)
+        server.wait()
 
 
-def _await_health(url: str) -> None:
-    """Wait until the gateway has loaded its models."""
-    for _ in range(600):
-        if httpx.get(f"{url}/health", timeout=10).status_code == 200:
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"the gateway at {url} did not become healthy")
+def await_answer(url: str, server: subprocess.Popen[str], log: Path) -> None:
+    """Wait until a server answers with status 200. Raises RuntimeError with the end of its log, if it does not."""
+    for _ in looks(PATIENCE):
+        with suppress(httpx.HTTPError):
+            if httpx.get(url, timeout=10, trust_env=False).status_code == 200:
+                return
+        if server.poll() is not None:
+            break
+    raise RuntimeError(f"{url} did not come up: …{log.read_text()[-TAIL:]}")
+
+
+def _listening(gateway: subprocess.Popen[str], log: Path) -> str:
+    """The address that the gateway says it listens on."""
+    for _ in looks(PATIENCE):
+        if found := re.search(r"^listening on (\S+)$", log.read_text(), re.MULTILINE):
+            return found[1]
+        if gateway.poll() is not None:
+            break
+    raise RuntimeError(f"the gateway does not listen: …{log.read_text()[-TAIL:]}")

@@ -14,11 +14,15 @@ import pytest
 from retrain.settings import Settings
 from retrain.site import Site
 
-# A loaded machine is slow, and that is no failure of a property.
-hypothesis.settings.register_profile(
-    "any-machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("any-machine")
+# A property is tried with the same examples in every run and on every machine, however slow: what was green before a
+# change is red only for what changed. Other examples are looked for by the long profile (`make test-slow`).
+ANYWHERE = {
+    "deadline": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture],
+}
+hypothesis.settings.register_profile("same", derandomize=True, **ANYWHERE)
+hypothesis.settings.register_profile("long", max_examples=1000, print_blob=True, **ANYWHERE)
+hypothesis.settings.load_profile("same")  # `--hypothesis-profile` comes after this
 
 ROOT = Path(__file__).parent.parent
 # Airflow reads its configuration, and writes into its home, when it is imported: never in ~/airflow.

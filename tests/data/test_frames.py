@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import fewer
 from retrain.artifacts import Part
 from retrain.data.frames import as_typed, keep_frame, keep_once, load_frame, load_parts, scratch, write_frame
 from retrain.errors import DataError, ObjectMissing, StoreFull
@@ -34,7 +35,7 @@ def a_frame(rows: int = 10) -> pd.DataFrame:
     return pd.DataFrame({"at": at, "text": [f"t{n}" for n in range(rows)], "number": np.arange(rows) / 3})
 
 
-@settings(max_examples=30)
+@fewer(30)
 @given(st.lists(ROWS, min_size=1, max_size=20))
 def test_a_frame_comes_back_as_it_was_and_always_as_the_same_bytes(rows: list[tuple[object, ...]]) -> None:
     rows = [*rows, (None, 0.0, 0, None)]  # truth values without a null among them come back as bool

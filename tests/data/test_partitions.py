@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import fewer
 from retrain.data.frames import as_typed, keep_frame, load_frame, load_parts, scratch
 from retrain.data.partitions import keep_parts, stretches
 from retrain.settings import Settings
@@ -74,7 +75,7 @@ def as_collected(rows: list[tuple[Any, ...]], start: datetime, window: timedelta
     return frame.sort_values("at", kind="stable", ignore_index=True)
 
 
-@settings(max_examples=40)
+@fewer(40)
 @given(st.lists(ROWS, min_size=1, max_size=30), MOMENTS, WINDOWS)
 def test_parts_below_each_other_are_the_frame_that_one_file_would_be(
     rows: list[tuple[Any, ...]], start: datetime, window: timedelta

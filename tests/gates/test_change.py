@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.gates.change import Change
@@ -53,7 +53,6 @@ def test_it_fails_closed(make_scorecard: Any, make_score: Any, judged: Any, lost
     assert judged(Change.default(), make_scorecard()).outcome == "failed"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.floats(-0.1, 0.1), st.floats(0, 0.1), st.floats(0, 0.1), st.floats(0, 0.1))
 def test_more_harm_never_helps(
     make_scorecard: Any,

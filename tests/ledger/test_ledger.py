@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import fewer
 from ledger_world import body as body_of
 from retrain.artifacts import ModelRef, canonical, digest
 from retrain.errors import LedgerBroken, LedgerMoved, ReleaseError
@@ -100,7 +101,7 @@ def test_many_processes_write_one_chain(store: LocalStore) -> None:
     assert sum(entry.once is not None for entry in entries) == 10
 
 
-@settings(max_examples=40, deadline=None)
+@fewer(40)
 @given(
     st.lists(
         st.tuples(st.integers(0, 2), st.sampled_from([None, "a", "b", "c"]), st.sampled_from([None, 0, 1])),
@@ -176,7 +177,6 @@ def _swap(store: LocalStore, number: int) -> None:
     store.put(two, first)
 
 
-@settings(max_examples=30, deadline=None)
 @given(number=st.integers(1, 5), fault=st.sampled_from([(_remove, 0), (_alter, 1), (_tear, 0), (_swap, 0)]))
 def test_a_broken_chain_is_refused_by_number(number: int, fault: tuple[Callable[..., None], int]) -> None:
     damage, shows_later = fault

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import fewer
 from retrain.artifacts import ModelRef, Ref
 from retrain.errors import ReleaseError, RetrainError, UsageError
 from retrain.ledger import Entry, FreshEnough, Judged, Ledger, Trained
@@ -249,7 +250,7 @@ class MemoryStore:
         return None
 
 
-@settings(max_examples=50, deadline=None)
+@fewer(50)
 @given(ACTIONS, st.data())
 def test_whatever_humans_do_the_champion_is_always_a_version_that_was_promoted(actions, data) -> None:
     ledger = Ledger(MemoryStore(), "p")

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import fewer
 from log_world import BEGINNING, label, prediction, raises
 from retrain.errors import LogBroken, StoreError
 from retrain.log import shipper
@@ -37,7 +38,7 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@fewer(40)
 @given(STEPS, st.sampled_from([60, 500, 1 << 20]))
 def test_every_acknowledged_line_is_read_exactly_once(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, Any]], part_bytes: int

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from retrain.errors import ModelError
@@ -73,6 +73,10 @@ def test_a_row_alone_is_the_row_among_others(records: list[dict[str, Any]]) -> N
         ("whole", True, 1),
         ("whole", 12.5, 12.5),
         ("whole", 10**30, 1e30),
+        ("some", 12, 12),
+        ("some", 2**63, float(2**63)),
+        ("some", -(2**63) - 1, -float(2**63)),
+        ("some", 10**30, 1e30),
         ("number", "1.5", 1.5),
         ("number", 2, 2.0),
         ("truth", "True", True),
@@ -121,6 +125,8 @@ def test_an_impossible_value_is_refused_by_name(column: str, value: Any) -> None
         frame_of([{}, {column: value}], {column: DTYPES[column]})
 
 
+@example({"some": 2**63})  # no int64
+@example({"some": -(2**63) - 1})
 @given(
     st.dictionaries(
         st.sampled_from(sorted(DTYPES)),

@@ -7,14 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from examples import fewer
 from retrain.ledger import release as machine
 from retrain.ledger.release import Served
 from retrain.monitoring import live as watching
-
-FEW = settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def ramping(world: Any, version: int = 2) -> Any:
@@ -40,11 +39,17 @@ def rows_of(world: Any, number: int, *kinds: dict[str, Any]) -> list[dict[str, A
     return rows
 
 
+PREDICTIONS, LABELS = (0, 2, 4, 6, 8), (1, 3, 5, 7, 9)
+"""The parts of a log of which each table is larger than the smaller limit below."""
+
+
 @pytest.mark.parametrize("limit", [watching.MOST_ROWS, 450])
-@FEW
-@given(data=st.data())
+@fewer(6)
+@example(order=[*PREDICTIONS, *LABELS], looks=[True] * 10)  # rows are left out before there is a label …
+@example(order=[*LABELS, *PREDICTIONS], looks=[True] * 10)  # … and labels before there is a prediction
+@given(order=st.permutations([*PREDICTIONS, *LABELS]), looks=st.lists(st.booleans(), min_size=10, max_size=10))
 def test_evidence_is_the_same_whatever_the_polling_pattern(
-    make_world: Any, monkeypatch: pytest.MonkeyPatch, limit: int, data: st.DataObject
+    make_world: Any, monkeypatch: pytest.MonkeyPatch, limit: int, order: list[int], looks: list[bool]
 ) -> None:
     monkeypatch.setattr(watching, "MOST_ROWS", limit)
     world = make_world(seed=3, entity="tail")
@@ -56,12 +61,34 @@ def test_evidence_is_the_same_whatever_the_polling_pattern(
         for _ in range(5):
             world.traffic(100, challenger_errors=0.05)
     looked_often = world.watch(candidate)
-    for table, rows in data.draw(st.permutations(parts)):  # late parts, labels before their predictions
-        world.write(table, rows)
-        if data.draw(st.booleans()):
+    for part, look in zip(order, looks, strict=True):  # late parts, labels before their predictions
+        world.write(*parts[part])
+        if look:
             looked_often.canary()
     assert looked_often.canary() == world.watch(candidate, world.another_site()).canary()
     assert len(looked_often._rows) + len(looked_often._labels) <= limit
+
+
+@pytest.mark.parametrize("first", ["predictions", "labels"])
+def test_more_rows_than_are_kept_may_come_before_the_first_of_the_other_table(
+    world: Any, monkeypatch: pytest.MonkeyPatch, first: str
+) -> None:
+    monkeypatch.setattr(watching, "MOST_ROWS", 50)
+    candidate = ramping(world)
+    rows = rows_of(world, world.ledger.release_number(), *[{}, {"arm": "challenger", "version": 2}] * 50)
+    tables = {
+        "predictions": rows,
+        "labels": [{"at": row["at"], "id": row["id"], "label": "true"} for row in rows],
+    }
+    watch = world.watch(candidate)
+    world.write(first, tables.pop(first))
+    seen = watch.canary()
+    assert seen.labels == 0
+    assert (seen.champion + seen.challenger > 0) == (first == "predictions")
+    for table, late in tables.items():
+        world.write(table, late)
+    assert 0 < watch.canary().labels <= 25
+    assert watch.canary() == world.watch(candidate).canary()
 
 
 def test_looking_at_an_unchanged_log_changes_nothing(world: Any) -> None:

@@ -6,9 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import fewer
 from release_world import canary, shadow
 from retrain.artifacts import now
 from retrain.errors import LogBroken, ReleaseError, StoreError, UsageError
@@ -413,7 +414,7 @@ TURNS = st.lists(
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fewer(6)
 @given(turns=TURNS, harm=st.booleans(), seed=st.integers(0, 1000))
 def test_two_drivers_killed_anywhere_come_to_one_decision(make_world: Any, turns: Any, harm: bool, seed: int) -> None:
     world = make_world(seed=seed, shadow={"requests": 20}, steps=[0.3, 0.6], step_requests=30)

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.errors import DataError
@@ -84,7 +84,6 @@ def test_missing_timestamps_are_counted() -> None:
 MOMENTS = st.lists(st.datetimes(datetime(1971, 1, 1), datetime(2060, 1, 1)), min_size=1, max_size=5)
 
 
-@settings(max_examples=40, deadline=None)
 @given(MOMENTS, st.sampled_from(DATES), st.sampled_from(TIMES))
 def test_whatever_it_finds_reads_every_value(moments: list[datetime], date: str, time: str) -> None:
     text = pd.Series([moment.strftime(f"{date} {time}") for moment in moments])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.errors import DataError
@@ -79,7 +79,6 @@ def test_classes_that_come_one_after_the_other_cannot_be_cut() -> None:
         cut(hourly(300), np.repeat(["a", "b", "c"], 100), "multiclass")
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(0, 60 * 24 * 400), min_size=30, max_size=300, unique=True))
 def test_the_parts_fit_into_the_window_and_each_has_rows(minutes: list[int]) -> None:
     when = pd.DatetimeIndex(pd.Timestamp("2023-01-01", tz="UTC") + pd.to_timedelta(sorted(minutes), unit="min"))

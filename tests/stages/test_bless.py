@@ -50,6 +50,35 @@ def test_an_honest_challenger_is_blessed_against_the_champion(with_champion: Any
     assert "colour=blue" in slices.reason
 
 
+def test_a_sparse_feature_is_no_fault_though_the_holdout_has_none_of_it(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    frame["leak"] = np.nan
+    frame.loc[[100, 1100, 2100], "leak"] = 1.0  # 99.9 % are missing
+    _, _, verdict = workshop.judge(frame)
+    assert gate(verdict, "stability").outcome == "passed"
+    assert verdict.outcome == "blessed", verdict.reason
+
+
+def test_a_feature_of_a_week_that_is_over_is_no_fault(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    frame["leak"] = frame["leak"].where((frame.index > 600) & (frame.index < 1020))  # 7 of 40 days, then 23 without
+    _, _, verdict = workshop.judge(frame)
+    assert gate(verdict, "stability").outcome == "passed"
+    assert verdict.outcome == "blessed", verdict.reason
+
+
+def test_a_feature_that_was_always_there_and_is_now_missing_is_vetoed_by_name(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    frame.loc[frame.index[-601:], "leak"] = np.nan
+    frame.loc[5, "leak"] = np.nan
+    _, _, verdict = workshop.judge(frame)
+    assert verdict.outcome == "vetoed"
+    assert gate(verdict, "stability").reason == (
+        "feature leak has lost its values: "
+        "it is missing in 601 of 601 (100.00%) held-out and 1 of 2,399 (0.04%) training rows"
+    )
+
+
 def test_a_cleared_run_that_comes_to_another_model_has_that_one_judged_too(with_champion: Any, make_rows: Any) -> None:
     with_champion.judge(make_rows(seed=1), "run-1")
     with_champion.judge(make_rows(seed=2), "run-1")

@@ -319,7 +319,7 @@ def test_weights_that_are_not_finite_are_seen(workshop: Any, make_rows: Any, odd
     candidate, _, verdict = workshop.judge(make_rows())
     assert not candidate.finite
     assert verdict.outcome == "vetoed"
-    assert "stability gate: NaN or infinity in the model's weights" in verdict.reason
+    assert "stability gate: the model's weights have NaN or infinite values" in verdict.reason
 
 
 def test_answers_that_are_never_finite_are_no_model(workshop: Any, make_rows: Any, odd_estimators: str) -> None:

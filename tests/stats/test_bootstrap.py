@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -16,7 +16,6 @@ from retrain.stats.bootstrap import Interval, block_bootstrap
 from retrain.stats.roc_auc import WeightedRocAuc
 
 
-@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 6), st.integers(0, 4)), min_size=2, max_size=60))
 def test_auc_equals_scikit_learn_with_ties_and_weights(rows: list[tuple[bool, int, int]]) -> None:
     labels, scores, weights = (np.array(column, dtype=float) for column in zip(*rows, strict=True))

@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
@@ -19,7 +19,6 @@ from retrain.stats.histogram import Histogram, merge
 numbers = st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(math.nan), st.integers(-3, 3).map(float)), min_size=1)
 
 
-@settings(max_examples=100, deadline=None)
 @given(numbers, numbers)
 def test_every_value_lands_in_one_bin_and_survives_json(reference: list[float], current: list[float]) -> None:
     kept = Histogram.from_values(reference)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from retrain.stats.error_rate import ErrorRateTest
@@ -183,7 +183,6 @@ batches = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
 @example([(0, 0, 0, 0, 0), (110, 1, 12, 0, 1), (0, 0, 37, 1, 0), (4, 0, 71, 1, 1)])
 @given(batches)
 def test_p_only_falls_and_everything_stays_in_range(history: list[tuple[int, float, int, float, float]]) -> None:

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.stats.clusters import BUCKETS, bucket
@@ -224,7 +224,6 @@ def test_refuses_settings_out_of_range(alpha: float, bounds: tuple[float, float]
 rows = st.lists(st.floats(0, 1), max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(rows, rows), max_size=8))
 def test_lower_never_exceeds_upper(history: list[tuple[list[float], list[float]]]) -> None:
     test = MeanDifference(ALPHA, bounds=(0, 1))

@@ -42,7 +42,8 @@ class Scorecard(Artifact):
     :param baselines: name (``majority``, ``one_feature``) → the challenger's score compared with that baseline
         (``champion`` and ``difference`` of the score then mean the baseline).
     :param left_out: slices too small to judge, by name, never silently.
-    :param finite: no NaN or infinity among features and scores; what is not finite stands in ``unstable``.
+    :param finite: no infinity among features and scores, no score is NaN, and no feature has lost its values; what is
+        not so stands in ``unstable``, in words.
     :param blocks: what the bounds' bootstrap drew: ``days``, or shorter stretches where the holdout has few days.
     :param predictions: held-out labels and scores (Parquet), for charts and later questions.
     """

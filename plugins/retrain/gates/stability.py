@@ -1,4 +1,4 @@
-"""Numerical-stability gate: no NaN or infinity in weights, features or scores."""
+"""Numerical-stability gate: no infinity, and NaN only where a value is missing as it was in training."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from retrain.gates.base import Evidence, Gate
 
 
 class Stability(Gate):
-    """Nothing the model has learnt, is given or answers may be NaN or infinite."""
+    """Weights and scores may not be NaN or infinite, features not infinite, and no feature may have lost its values."""
 
     @override
     def judge(self, evidence: Evidence) -> GateResult:
-        """Fails if any of it is not a finite number."""
+        """Fails if any of it is not so. What a feature's loss is, :mod:`retrain.stats.missingness` says."""
         scorecard = evidence.scorecard
-        found = ["the model's weights"] * (not evidence.candidate.finite)
-        found += scorecard.unstable or ["features or scores"] * (not scorecard.finite)
+        found = ["the model's weights have NaN or infinite values"] * (not evidence.candidate.finite)
+        found += scorecard.unstable or ["features or scores have NaN or infinite values"] * (not scorecard.finite)
         if found:
-            reason = f"NaN or infinity in {', '.join(found)}"
-            return GateResult(gate="stability", outcome="failed", reason=reason, evidence={"not finite": found})
-        return GateResult(gate="stability", outcome="passed", reason="weights, features and scores are finite")
+            return GateResult(gate="stability", outcome="failed", reason="; ".join(found), evidence={"unstable": found})
+        reason = "weights and scores are finite, no feature is infinite or has lost its values"
+        return GateResult(gate="stability", outcome="passed", reason=reason)

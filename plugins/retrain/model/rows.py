@@ -6,6 +6,7 @@ It travels inside every model beside :mod:`retrain.model.model`, and so imports 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -95,14 +96,10 @@ def _floats(name: str, values: list[Any], dtype: str) -> Any:
 
 def _integers(name: str, values: list[Any], dtype: str) -> Any:
     whole = [_whole(name, row, value) for row, value in enumerate(values)]
-    if dtype[0].isupper():
-        if all(value is None or isinstance(value, int) for value in whole):
-            return _array(whole, dtype)
-    elif all(isinstance(value, int) for value in whole):
-        try:
-            return np.array(whole, dtype=dtype)
-        except OverflowError:
-            pass
+    nullable = dtype[0].isupper()
+    if all(isinstance(value, int) or (nullable and value is None) for value in whole):
+        with suppress(OverflowError, TypeError):  # beyond the dtype's range; of pandas' own dtypes it is a TypeError
+            return _array(whole, dtype) if nullable else np.array(whole, dtype=dtype)
     return _floats(name, whole, "float64")
 
 

@@ -21,7 +21,12 @@ class Options(LogOptions):
     challenger_patience: float = Field(2.0, gt=0, description="A challenger slower than this counts as failed.")
     champion_patience: float = Field(30.0, gt=0, description="A champion slower than this answers with status 504.")
     load_patience: float = Field(120.0, gt=0, description="A challenger that takes longer to load counts as failed.")
-    waiting_rows: int = Field(50_000, ge=1, description="Rows that may wait for one model; more get status 503.")
+    waiting_rows: int = Field(
+        50_000,
+        ge=1,
+        description="Rows that one model may have before it, those it answers included. A request that would make them "
+        "more gets status 503; one that comes when there are none is answered, however large it is.",
+    )
     shadow_rows: int = Field(1_000, ge=0, description="Shadow requests that may wait; more are dropped and counted.")
     body_bytes: int = Field(16 << 20, ge=1, description="The largest request body; larger ones get status 413.")
 

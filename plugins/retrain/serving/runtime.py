@@ -83,7 +83,8 @@ class Runner:
     """A model, its thread and its queue.
 
     :param version: its number in the ledger.
-    :param waiting_rows: rows that may wait; more are refused as ``busy``.
+    :param waiting_rows: rows it may have before it, those it answers included. A request that would make them more is
+        refused as ``busy``, unless there are none: sent away, a request larger than that would never be answered.
     """
 
     def __init__(self, model: Answering, version: int, *, waiting_rows: int) -> None:

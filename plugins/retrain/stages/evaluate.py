@@ -7,6 +7,7 @@ standard error, with one degree of freedom less than there are days (Cameron, Ge
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
@@ -273,20 +274,37 @@ def _sliced(spec: Spec) -> Slices:
 
 
 def _unstable(train: DesignMatrix, holdout: DesignMatrix, contest: Contest) -> tuple[str, ...]:
-    """What is not finite, by name.
+    """What is infinite, and what has lost its values: one sentence each.
 
-    A missing value among features is none: NaN is how it is written; but a feature that had values in training and
-    has none at all in the holdout has broken.
+    A missing value among features is no fault: NaN is how it is written. Rows are in order of time.
     """
     import numpy as np
 
-    learnt, asked = train.rows, holdout.rows
-    infinite = np.isinf(learnt).any(axis=0) | np.isinf(asked).any(axis=0)
-    vanished = np.isnan(asked).all(axis=0) & ~np.isnan(learnt).all(axis=0)
-    names = [f"feature {name}" for name, bad in zip(holdout.features, infinite | vanished, strict=True) if bad]
+    columns = zip(holdout.features, train.rows.T, holdout.rows.T, strict=True)
+    said = [f"feature {name} {fault}" for name, learnt, asked in columns if (fault := _fault(learnt, asked))]
     if not np.isfinite(contest.challenger).all():
-        names.append("the challenger's scores")
-    return tuple(names)
+        said.append("the challenger's scores have NaN or infinite values")
+    return tuple(said)
+
+
+def _fault(learnt: np.ndarray, asked: np.ndarray) -> str | None:
+    """What is wrong with a feature's values in training and in the holdout, or None."""
+    import numpy as np
+
+    from retrain.stats.missingness import lost
+
+    def shares(bad: Callable[[np.ndarray], np.ndarray]) -> str:
+        return f"{_share(bad(asked))} held-out and {_share(bad(learnt))} training rows"
+
+    if np.isinf(learnt).any() or np.isinf(asked).any():
+        return f"is infinite in {shares(np.isinf)}"
+    if lost(~np.isnan(learnt), ~np.isnan(asked)):
+        return f"has lost its values: it is missing in {shares(np.isnan)}"
+    return None
+
+
+def _share(bad: np.ndarray) -> str:
+    return f"{int(bad.sum()):,} of {len(bad):,} ({bad.mean():.2%})"
 
 
 def _table(contest: Contest, holdout: DesignMatrix) -> DataFrame:
