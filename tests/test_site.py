@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import fewer
 from retrain.artifacts import GateResult, Ref, Report, Request, Verdict, canonical, digest, now
 from retrain.errors import ArtifactChanged, ObjectMissing
 from retrain.settings import Settings
@@ -50,7 +51,7 @@ def test_an_edited_artifact_is_not_what_its_reference_names(site: Site) -> None:
     assert "restore that object" in str(caught.value)
 
 
-@settings(max_examples=60, deadline=None)
+@fewer(60)
 @given(place=st.integers(0, 10_000), byte=st.integers(0, 255), cut=st.booleans())
 def test_no_byte_of_it_can_be_changed(place: int, byte: int, cut: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -6,9 +6,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from examples import fewer
 from retrain.errors import LedgerRewritten
 from retrain.ledger import FreshEnough, Ledger
 from retrain.ledger.witness import Head, Witness
@@ -55,7 +56,7 @@ def erase(store: LocalStore, number: int) -> None:
     store.delete(f"flights/ledger/{number:08d}.json")
 
 
-@settings(max_examples=60, deadline=None)
+@fewer(60)
 @given(
     read=st.integers(1, 5),
     more=st.integers(0, 3),

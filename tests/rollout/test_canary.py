@@ -232,7 +232,7 @@ def test_a_step_of_a_wrong_clock_has_its_time_and_keeps_its_requests(
     assert advance(world, candidate).summary.startswith("step 2 of 3 at 50%")
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fewer(8)
 @given(turns=st.lists(st.sampled_from([0, 1, -1, 30]), min_size=4, max_size=12))
 def test_drivers_whose_clocks_differ_do_not_answer_one_another_for_ever(
     make_world: Any, monkeypatch: pytest.MonkeyPatch, turns: list[int]

@@ -7,13 +7,13 @@ Only who has read that end can tell. So every process here leaves a note of it, 
 from __future__ import annotations
 
 import os
-import uuid
 from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from retrain.artifacts import Value, digest
+from retrain.store import scratch
 
 
 class Head(Value):
@@ -50,13 +50,11 @@ class Witness:
 
     def remember(self, head: Head) -> None:
         """Keep the newest entry."""
-        partial = self.file.with_name(f"{self.file.name}.{uuid.uuid4().hex}")
         if not self._home.is_dir():
             return
-        try:
+        with suppress(OSError):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(head.model_dump_json())
-            os.replace(partial, self.file)
-        except OSError:
-            with suppress(OSError):
-                partial.unlink()
+            with scratch.below(self.file.parent) as aside:
+                note = aside / self.file.name
+                note.write_text(head.model_dump_json())
+                os.replace(note, self.file)
