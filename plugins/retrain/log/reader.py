@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import now
+from retrain.data.frames import to_frame
 from retrain.errors import LogBroken, UsageError
 from retrain.log.parts import PART_PATH, LogTable, schema
 from retrain.store.base import ObjectStore
@@ -80,7 +81,7 @@ class LogReader:
         import pyarrow as pa
 
         rows = pa.concat_tables([schema(table).empty_table(), *(self._read_part(table, path) for path in paths)])
-        frame: pd.DataFrame = rows.to_pandas()
+        frame = to_frame(rows)
         return frame[frame["at"] >= self.since].reset_index(drop=True) if paths else frame
 
     def _read_part(self, table: LogTable, path: str) -> Any:
