@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-fast test-slow lint format bench constraints schema clean
+.PHONY: help setup demo test test-fast test-slow test-lowest lint format bench constraints schema clean
 
 help:           ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -26,6 +26,13 @@ test-fast: setup        ## the tests that start no processes
 test-slow: setup        ## the long simulations, and every property with 1,000 new examples: TIME
 	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=long $(ARGS)
 
+test-lowest: .venv-lowest/.ready        ## every test with the lowest versions that pyproject.toml allows
+	.venv-lowest/bin/python -m pytest -m "not slow and not system" $(ARGS)
+	.venv-lowest/bin/python -m pytest -m "system and not slow" $(ARGS)
+
+.venv-lowest/.ready: pyproject.toml constraints-lowest.txt scripts/setup.sh
+	VENV=.venv-lowest CONSTRAINTS=constraints-lowest.txt PYTHON="$(PYTHON)" sh scripts/setup.sh
+
 lint: setup     ## ruff, mypy --strict, one-way imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,9 +50,12 @@ schema: setup   ## docs/pipeline.schema.json and docs/pipeline.md from the code
 	$(BIN)/retrain schema --out docs/pipeline.schema.json
 	$(BIN)/python scripts/reference.py docs/pipeline.md
 
-constraints: setup      ## pin the newest releases that go together
-	$(BIN)/uv pip compile pyproject.toml --group dev --extra demo --extra celery --universal --python-version 3.11 \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade -o constraints.txt
+COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --extra demo --extra celery --universal --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade
+
+constraints: setup      ## pin the newest releases that go together, and the lowest
+	$(COMPILE) -o constraints.txt
+	$(COMPILE) --resolution lowest-direct -o constraints-lowest.txt
 
 clean:          ## everything that can be made again
-	rm -rf .venv .retrain .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .venv-lowest .retrain .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import errno
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from examples import fewer
 from retrain.artifacts import Part
-from retrain.data.frames import as_typed, keep_frame, keep_once, load_frame, load_parts, scratch, write_frame
+from retrain.data.frames import as_typed, keep_frame, keep_once, load_frame, load_parts, scratch, to_frame, write_frame
 from retrain.errors import DataError, ObjectMissing, StoreFull
+from retrain.model.rows import TEXT
 from retrain.settings import Settings
 from retrain.site import Site
 
@@ -32,14 +36,15 @@ START, DAY, HOUR = datetime(2013, 1, 1, tzinfo=UTC), timedelta(days=1), timedelt
 
 def a_frame(rows: int = 10) -> pd.DataFrame:
     at = pd.date_range("2013-01-01", periods=rows, freq="h", tz="UTC").as_unit("us")
-    return pd.DataFrame({"at": at, "text": [f"t{n}" for n in range(rows)], "number": np.arange(rows) / 3})
+    text = pd.array([f"t{n}" for n in range(rows)], dtype=TEXT)
+    return pd.DataFrame({"at": at, "text": text, "number": np.arange(rows) / 3})
 
 
 @fewer(30)
 @given(st.lists(ROWS, min_size=1, max_size=20))
 def test_a_frame_comes_back_as_it_was_and_always_as_the_same_bytes(rows: list[tuple[object, ...]]) -> None:
     rows = [*rows, (None, 0.0, 0, None)]  # truth values without a null among them come back as bool
-    frame = pd.DataFrame(rows, columns=["text", "number", "count", "flag"]).astype({"text": "str", "flag": "object"})
+    frame = pd.DataFrame(rows, columns=["text", "number", "count", "flag"]).astype({"text": TEXT, "flag": "object"})
     with scratch() as folder:
         site = Site(Settings.load({"RETRAIN_HOME": str(folder / "home")}))
         one, two = keep_frame(site, "p/1", frame), keep_frame(site, "p/2", frame.copy())
@@ -48,8 +53,41 @@ def test_a_frame_comes_back_as_it_was_and_always_as_the_same_bytes(rows: list[tu
         assert one.sha256 == two.sha256
 
 
+def test_text_has_the_same_dtype_whichever_pandas_reads_it() -> None:
+    """By itself pandas 2 makes `object` of Arrow's text; what is `object` in both stays that."""
+    values = ["a", None, ""]
+    table = pa.table(
+        {"small": pa.array(values), "large": pa.array(values, pa.large_string()), "flag": [True, None, False]}
+    )
+    frame = to_frame(table)
+    assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == {
+        "small": "str",
+        "large": "str",
+        "flag": "object",
+    }
+    for name in ("small", "large"):
+        assert frame[name].isna().tolist() == [False, True, False]
+        assert frame[name].dropna().tolist() == ["a", ""]
+    assert frame["flag"].tolist() == [True, None, False]
+
+
+def test_the_bytes_of_a_table_do_not_tell_which_pandas_wrote_it(tmp_path: Path) -> None:
+    """One hash under pandas 2 and 3: both say exactly this. Only PyArrow writes its own version into the file."""
+    frame = a_frame(3).drop(columns="at").assign(flag=pd.Series([True, None, False], dtype=object))
+    write_frame(tmp_path / "t.parquet", frame)
+    schema = parquet.read_schema(tmp_path / "t.parquet")
+    assert [str(field.type) for field in schema] == ["large_string", "double", "bool"]
+    kinds = {"text": ("object", "str"), "number": ("float64", "float64"), "flag": ("bool", "object")}
+    columns = [
+        {"name": name, "field_name": name, "pandas_type": logical, "numpy_type": dtype, "metadata": None}
+        for name, (logical, dtype) in kinds.items()
+    ]
+    assert list(schema.metadata) == [b"pandas"]
+    assert json.loads(schema.metadata[b"pandas"]) == {"index_columns": [], "column_indexes": [], "columns": columns}
+
+
 def test_frames_below_each_other_are_one_frame(site: Site) -> None:
-    frame = a_frame(10).assign(text=[None] * 5 + ["x"] * 5).astype({"text": "str"})
+    frame = a_frame(10).assign(text=[None] * 5 + ["x"] * 5).astype({"text": TEXT})
     ref = keep_frame(site, "p/t", (frame.iloc[start : start + 3] for start in range(0, 10, 3)))
     assert ref.rows == 10
     pd.testing.assert_frame_equal(load_frame(site, ref), frame)

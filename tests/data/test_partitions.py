@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from examples import fewer
 from retrain.data.frames import as_typed, keep_frame, load_frame, load_parts, scratch
 from retrain.data.partitions import keep_parts, stretches
+from retrain.model.rows import TEXT
 from retrain.settings import Settings
 from retrain.site import Site
 
@@ -70,7 +71,7 @@ def as_collected(rows: list[tuple[Any, ...]], start: datetime, window: timedelta
     """Rows with the types that pandas gives what comes out of files, in the order of time."""
     frame = pd.DataFrame(rows, columns=["at", "text", "number", "count", "flag", "sizes"])
     frame["at"] = pd.to_datetime([start + window * int(share) // 1000 for share in frame["at"]], utc=True).as_unit("us")
-    frame = frame.astype({"text": "str", "number": "float64", "flag": "object"})
+    frame = frame.astype({"text": TEXT, "number": "float64", "flag": "object"})
     frame = frame if frame["flag"].isna().any() else frame.astype({"flag": "bool"})
     return frame.sort_values("at", kind="stable", ignore_index=True)
 

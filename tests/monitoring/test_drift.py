@@ -13,6 +13,7 @@ import pytest
 
 from retrain.errors import DriftError
 from retrain.metrics.distances import DISTANCES, Distance
+from retrain.model.rows import TEXT
 from retrain.monitoring.drift import LARGEST, Comparison, compare
 from retrain.monitoring.reference import Reference
 from retrain.spec import Spec
@@ -127,6 +128,6 @@ def test_a_distance_that_fails_on_one_week_of_the_reference_gives_no_threshold(r
 
 
 def test_what_cannot_be_compared_is_named_with_the_reason() -> None:
-    found = compared("psi", now=rows(14).assign(price="dear"))
+    found = compared("psi", now=rows(14).assign(price="dear").astype({"price": TEXT}))
     assert [column.column for column in found.columns] == ["kind"]
     assert found.skipped == {"price": "numbers in the champion's data, now str"}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retrain.errors import DataError
+from retrain.model.rows import TEXT
 from retrain.scaffold.timestamp import DATES, TIMES, detect
 
 HOURS = pd.Series(pd.date_range("2024-04-01", periods=24 * 20, freq="h"))
@@ -78,7 +79,7 @@ def test_missing_timestamps_are_counted() -> None:
     with pytest.raises(DataError, match="1 of 3 rows have no timestamp"):
         detect(pd.Series(["2024-01-01", None, "2024-01-02"]), "when", "f.csv")
     with pytest.raises(DataError, match="no timestamp at all"):
-        detect(pd.Series([None, None], dtype="str"), "when", "f.csv")
+        detect(pd.Series([None, None], dtype=TEXT), "when", "f.csv")
 
 
 MOMENTS = st.lists(st.datetimes(datetime(1971, 1, 1), datetime(2060, 1, 1)), min_size=1, max_size=5)

@@ -18,6 +18,7 @@ from pyarrow import parquet
 
 from retrain.data.event_time import moments
 from retrain.errors import DataError, EmptyWindow, SourceError, SourceLost, StoreFull
+from retrain.model.rows import TEXT
 from retrain.site import Site
 from retrain.sources import files as module
 from retrain.spec import Source
@@ -210,13 +211,13 @@ def test_local_times_in_parquet_are_in_the_sources_zone_up_to_the_edges_of_the_w
 @given(st.lists(st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)), max_size=5), st.booleans())
 def test_every_iso_timestamp_is_read_back(times: list[datetime], zoned: bool) -> None:
     text = [(time.replace(tzinfo=UTC) if zoned else time).isoformat() for time in times]
-    read = moments(pd.Series(text, dtype="str"), a_source())
+    read = moments(pd.Series(text, dtype=TEXT), a_source())
     assert [moment.to_pydatetime().replace(tzinfo=None) for moment in read] == times
 
 
 @given(st.text(max_size=20))
 def test_text_that_is_no_timestamp_is_nat_and_never_raises(text: str) -> None:
-    read = moments(pd.Series([text, "2013-04-01"], dtype="str"), a_source())
+    read = moments(pd.Series([text, "2013-04-01"], dtype=TEXT), a_source())
     assert read.iloc[1] == pd.Timestamp("2013-04-01", tz="UTC")
 
 

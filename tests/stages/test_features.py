@@ -44,6 +44,17 @@ def test_rows_with_a_label_are_split_by_time(orders: Any) -> None:
     assert made.parity_rows == len(labelled)
 
 
+@pytest.mark.parametrize("shops", [["Kiel", None], [7, None]])
+def test_an_entity_that_is_missing_is_missing_and_no_text(orders: Any, shops: list[Any]) -> None:
+    frame = orders.frame()
+    orders.write(frame.assign(shop=[shops[row % 2] for row in range(len(frame))]))
+    made = orders.features()
+    entities = pd.concat([orders.train(made)["__entity__"], orders.holdout(made)["__entity__"]])
+    assert set(entities.dropna()) == {str(shops[0])}
+    assert 0 < entities.isna().sum() < len(entities)
+    assert str(entities.dtype) == "str"
+
+
 def test_it_is_done_once_and_anew_for_other_code(orders: Any) -> None:
     orders.write(orders.frame())
     first = orders.features()

@@ -24,6 +24,7 @@ from retrain.data.frames import keep_frame
 from retrain.data.labels import ROW, TIME
 from retrain.errors import GatewayError, ObjectMissing
 from retrain.ledger import Rehearsed
+from retrain.model.rows import TEXT
 from retrain.model.store import keep_model
 from retrain.site import Site
 from retrain.spec import Spec
@@ -66,7 +67,7 @@ def candidate(site: Site, spec: Spec, tmp_path: Path) -> Callable[..., Candidate
             {
                 "x": np.where(random.random(rows) < 0.1, 0.0, random.normal(size=rows)),
                 "z": random.integers(0, 9, size=rows),
-                "carrier": pd.array(random.choice(["AA", "UA", "ö"], size=rows), dtype="str"),
+                "carrier": pd.array(random.choice(["AA", "UA", "ö"], size=rows), dtype=TEXT),
             }
         )
         matrix = random.normal(size=(rows, 3))

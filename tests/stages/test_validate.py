@@ -46,6 +46,19 @@ def test_good_data_meets_every_expectation(orders: Any) -> None:
     require_valid(orders.spec(), orders.request(), validation, orders.site)
 
 
+@pytest.mark.parametrize("highest", [1.0, 1e4])
+def test_numbers_that_great_expectations_leaves_as_numpys_are_evidence_too(orders: Any, highest: float) -> None:
+    """Of quantiles it does so with marshmallow 4."""
+    ranges = {"quantiles": [0.1, 0.9], "value_ranges": [[0, highest], [None, 1e4]]}
+    quantiles = {"column": "price", "quantile_ranges": ranges}
+    orders.write(orders.frame())
+    orders.write_suite({"type": "expect_column_quantile_values_to_be_between", "kwargs": quantiles})
+    validation = orders.validate()
+    assert validation.success == (highest > 1)
+    (shown, _) = json.loads(orders.site.store.get(validation.evidence.path))["results"]
+    assert len(shown["result"]["observed_value"]["values"]) == 2
+
+
 def test_rows_that_break_an_expectation_lie_in_quarantine_with_every_reason(orders: Any) -> None:
     frame = orders.frame()
     frame.loc[[3, 4], "price"] = -1.0

@@ -17,6 +17,7 @@ from retrain.artifacts import Candidate, FeatureSet, Request, Scorecard, Snapsho
 from retrain.data.partitions import keep_parts
 from retrain.ledger import release
 from retrain.ledger.release import Served
+from retrain.model.rows import TEXT
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
@@ -52,7 +53,7 @@ def rows(end: datetime = END, *, seed: int = 0, days: int = 50, per_day: int = 6
         {
             "at": times.as_unit("us"),
             "x": x,
-            "colour": pd.array(colour, dtype="str"),
+            "colour": pd.array(colour, dtype=TEXT),
             "leak": np.where(late, 1.0, 0.0) if leak else random.normal(size=count),
             "late": late,
         }

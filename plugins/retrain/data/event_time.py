@@ -42,11 +42,13 @@ def moments(column: Series[Any], source: Source) -> Series[Any]:
     """
     import pandas as pd
 
+    from retrain.model.rows import TEXT
+
     if isinstance(column.dtype, pd.DatetimeTZDtype):
         return cast("Series[Any]", column.dt.tz_convert("UTC").dt.as_unit("us"))
     if column.dtype.kind == "M":
         return _localized(column, source.timezone)
-    text = column.astype("str")
+    text = column.astype(TEXT)
     if source.timestamp_format:
         form, zoned = source.timestamp_format, pd.Series("%z" in source.timestamp_format, index=text.index)
     else:

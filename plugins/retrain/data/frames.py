@@ -1,14 +1,16 @@
 """Tables between stages: deterministic Parquet in the object store, checked when it is read back.
 
 The same frame gives the same bytes, so that two makers of one artifact, or a retry of one that was killed, write
-the same object. A frame that is read back is the frame that was written: dtypes, index from 0, order of rows (an
-object column of truth values is bool again where none is null). Parts are named by their bytes: what is in the store
-already is not written again. Parts below each other are the frame that they were cut from.
+the same object; whether pandas 2 or 3 wrote it does not show. A frame that is read back is the frame that was written:
+dtypes, index from 0, order of rows (an object column of truth values is bool again where none is null; a column of
+text is "str", whichever pandas reads it). Parts are named by their bytes: what is in the store already is not written
+again. Parts below each other are the frame that they were cut from.
 """
 
 from __future__ import annotations
 
 import errno
+import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,7 +40,7 @@ def write_frame(path: Path, frames: DataFrame | Iterable[DataFrame], schema: Any
     from pyarrow import parquet
 
     pieces = iter([frames] if isinstance(frames, pd.DataFrame) else frames)
-    first = pa.Table.from_pandas(next(pieces), schema, preserve_index=False)
+    first = _unversioned(pa.Table.from_pandas(next(pieces), schema, preserve_index=False))
     with parquet.ParquetWriter(path, first.schema, compression="zstd") as writer:
         writer.write_table(first, row_group_size=ROW_GROUP)
         rows: int = first.num_rows
@@ -80,8 +82,7 @@ def load_frame(site: Site, ref: FileRef, columns: Sequence[str] | None = None) -
     :raises ObjectMissing: it is not there.
     :raises DataError: its bytes are not the ones that its artifact names.
     """
-    frame: DataFrame = _table(site, ref, columns).to_pandas()
-    return frame
+    return to_frame(_table(site, ref, columns))
 
 
 def load_parts(
@@ -104,15 +105,35 @@ def load_parts(
         part for part in parts if (since is None or part.end > since) and (until is None or part.start < until)
     ] or parts[-1:]
     tables = [_table(site, part.data, columns, _rows_of(time, since, until)) for part in near]
-    frame: DataFrame = pa.concat_tables(tables).to_pandas()
-    return frame
+    return to_frame(pa.concat_tables(tables))
+
+
+def to_frame(table: Any) -> DataFrame:
+    """An Arrow table as a frame, in which text has the same dtype whichever pandas reads it."""
+    from pyarrow import types
+
+    from retrain.model.rows import TEXT
+
+    frame: DataFrame = table.to_pandas()
+    texts = [field.name for field in table.schema if types.is_string(field.type) or types.is_large_string(field.type)]
+    other = {name: TEXT for name in texts if frame[name].dtype == object}
+    return frame.astype(other) if other else frame
 
 
 def as_typed(frame: DataFrame, dtypes: Mapping[str, str]) -> DataFrame:
     """Rows of a few parts with the dtypes of the whole: truth values without a null are bool where it is object."""
+    from retrain.model.rows import dtype_of
+
     found = {str(name): str(dtype) for name, dtype in frame.dtypes.items()}
-    other = {name: dtypes[name] for name, dtype in found.items() if dtype != dtypes[name]}
+    other = {name: dtype_of(dtypes[name]) for name, dtype in found.items() if dtype != dtypes[name]}
     return frame.astype(other) if other else frame
+
+
+def _unversioned(table: Any) -> Any:
+    """A table that says what its columns are, but not which pandas and Arrow made it: that is not of the rows."""
+    said = json.loads(table.schema.metadata[b"pandas"])
+    kept = {name: said[name] for name in ("index_columns", "column_indexes", "columns")}
+    return table.replace_schema_metadata({"pandas": json.dumps(kept)})
 
 
 def _table(site: Site, ref: FileRef, columns: Sequence[str] | None, rows: Any = None) -> Any:

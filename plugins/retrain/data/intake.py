@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import now
 from retrain.data.event_time import Window, moments
+from retrain.data.frames import to_frame
 from retrain.errors import DataError
 from retrain.spec import Source
 
@@ -56,7 +57,7 @@ def framed(table: Any) -> DataFrame:
     import pyarrow as pa
 
     known = [field.with_type(pa.float64()) if pa.types.is_null(field.type) else field for field in table.schema]
-    return cast("DataFrame", table.cast(pa.schema(known)).to_pandas())
+    return to_frame(table.cast(pa.schema(known)))
 
 
 def refuse_columns(names: list[str], source: Source, pipeline: str, origin: str, where: str | Path) -> None:

@@ -56,6 +56,8 @@ def labelled_rows(spec: Spec, snapshot: Snapshot, site: Site) -> LabelledRows:
     """
     import pandas as pd
 
+    from retrain.model.rows import TEXT
+
     source = spec.source
     frame = load_parts(site, snapshot.parts, _columns(spec, snapshot))
     label = _label(spec, snapshot, frame)
@@ -72,7 +74,7 @@ def labelled_rows(spec: Spec, snapshot: Snapshot, site: Site) -> LabelledRows:
     positions = usable.to_numpy().nonzero()[0]
     frame = frame[usable].reset_index(drop=True)
     label = _fitting(spec, label[usable].reset_index(drop=True))
-    entity = _text(frame[source.entity]) if source.entity else pd.Series(pd.NA, index=frame.index, dtype="str")
+    entity = _text(frame[source.entity]) if source.entity else pd.Series(pd.NA, index=frame.index, dtype=TEXT)
     known = pd.DataFrame({LABEL: label, TIME: frame[source.timestamp], ENTITY: entity, ROW: positions})
     cut = int((known[TIME] < known[TIME].max() - spec.train.holdout).sum())
     _refuse_poor_split(spec, known, cut)
@@ -125,6 +127,8 @@ def _fitting(spec: Spec, label: Series[Any]) -> Series[Any]:
     import numpy as np
     import pandas as pd
 
+    from retrain.model.rows import TEXT
+
     kind = pd.api.types.infer_dtype(label, skipna=False)
     if spec.task == "regression":
         if kind not in {"integer", "floating", "mixed-integer-float", "decimal"}:
@@ -138,7 +142,7 @@ def _fitting(spec: Spec, label: Series[Any]) -> Series[Any]:
             raise _misfit(spec, f"classes cannot be fractions, e.g. {_shown(label[label % 1 != 0].iloc[0])}")
         label = label.astype("int64")
     elif kind in {"boolean", "string"}:
-        label = label.astype("bool" if kind == "boolean" else "str")
+        label = label.astype("bool" if kind == "boolean" else TEXT)
     else:
         raise _misfit(spec, f"classes must be text, integers or truth values, and these are {kind}")
     if spec.task == "binary" and label.nunique() > 2:
@@ -197,9 +201,11 @@ def classes(spec: Spec, label: Series[Any]) -> tuple[str, ...]:
 
 def _text(column: Series[Any]) -> Series[Any]:
     """Entities as text; whole numbers that became floats beside a null are whole numbers again."""
+    from retrain.model.rows import TEXT
+
     if column.dtype.kind == "f" and (column.dropna() % 1 == 0).all():
         column = column.astype("Int64")
-    return column.astype("str")
+    return column.astype(TEXT)
 
 
 def _shown(value: Any) -> str:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import now
+from retrain.data.frames import to_frame
 from retrain.errors import LogBroken, UsageError
 from retrain.log.parts import PART_PATH, LogTable, schema
 from retrain.store.base import ObjectStore
@@ -85,8 +86,7 @@ class LogReader:
 
         with ThreadPoolExecutor(READERS) as pool:
             parts = pool.map(lambda path: self._read_part(table, path), paths)
-            rows = pa.concat_tables([schema(table).empty_table(), *parts])
-        frame: pd.DataFrame = rows.to_pandas()
+            frame = to_frame(pa.concat_tables([schema(table).empty_table(), *parts]))
         return frame[frame["at"] >= self.since].reset_index(drop=True) if paths else frame
 
     def _read_part(self, table: LogTable, path: str) -> Any:

@@ -26,12 +26,15 @@ except ImportError:  # inside a model, served where this package is not installe
             super().__init__(" ".join([what] + [f"Where: {where}."] * bool(where) + [do] * bool(do)))
 
 
-__all__ = ["ModelError", "Record", "column_of", "frame_of", "records_of"]
+__all__ = ["TEXT", "ModelError", "Record", "column_of", "dtype_of", "frame_of", "records_of"]
 
 Record = Mapping[str, Any]
 Column = Callable[[str, list[Any]], Any]
 # A number below the limit is an epoch in that unit: seconds until the year 5138, then milliseconds …
 EPOCHS: dict[Any, float] = {"s": 1e11, "ms": 1e14, "us": 1e17}
+# A column of text, named "str". pandas 3 makes it by itself; pandas 2 has it too, but takes `object` where nobody asks,
+# and turns a missing value into the text "nan" when asked by name.
+TEXT = pd.StringDtype(na_value=np.nan)
 
 
 def frame_of(records: Sequence[Record], dtypes: Mapping[str, str]) -> pd.DataFrame:
@@ -55,6 +58,11 @@ def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame as JSON-able dicts; the inverse of :func:`frame_of`. Missing values become None."""
     columns = {str(name): [_plain(value) for value in frame[name].tolist()] for name in frame.columns}
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def dtype_of(name: str) -> Any:
+    """What a dtype's name means: the same in every pandas."""
+    return TEXT if name == "str" else name
 
 
 def column_of(name: str, values: list[Any], dtype: str) -> Any:
@@ -120,8 +128,8 @@ def _objects(_name: str, values: list[Any]) -> Any:
     return pd.Series(column, dtype=object)  # as an array, its strings would become dtype str
 
 
-def _array(values: Any, dtype: Any) -> Any:
-    return pd.array(values, dtype=dtype)
+def _array(values: Any, dtype: str) -> Any:
+    return pd.array(values, dtype=dtype_of(dtype))
 
 
 def _timestamps(name: str, values: list[Any], dtype: str) -> Any:
