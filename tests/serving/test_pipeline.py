@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -273,10 +274,10 @@ def test_too_many_waiting_rows_are_sent_away(stand: Open, pretended: Model) -> N
 
 
 def test_while_nothing_can_be_logged_the_champion_answers_alone(stand: Open, pretended: Model, site: Site) -> None:
-    segments = site.settings.home / "gateway" / "segments"
-    segments.mkdir(parents=True)
-    (segments / "flights").write_text("a file where the folder should be")
     s = stand({1: pretended(constant(1)), 2: pretended(constant(2))})
+    segments = site.settings.home / "gateway" / "segments"
+    shutil.rmtree(segments / "flights")  # after its start, at which it would refuse
+    (segments / "flights").write_text("a file where the folder should be")
     s.release(1, 2, share=1.0)
     s.ask(ROW)  # this one finds out
     asked = len(s.models[2].calls)
