@@ -145,9 +145,18 @@ def scratch() -> Iterator[Path]:
 
     :raises StoreFull: the local disk is full.
     """
+    with room(), tempfile.TemporaryDirectory(prefix="retrain-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Work that needs room on the local disk.
+
+    :raises StoreFull: there is none.
+    """
     try:
-        with tempfile.TemporaryDirectory(prefix="retrain-") as folder:
-            yield Path(folder)
+        yield
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise

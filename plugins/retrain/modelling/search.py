@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import itertools
 import random
-import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from retrain.errors import SpecError, TrainingError
+from retrain.modelling import fitting, side_by_side
 from retrain.spec import FILE, CandidateSpec, Spec
 from retrain.spec.yamlfile import YamlFile
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from retrain.modelling.design_matrix import DesignMatrix
+    from retrain.modelling.side_by_side import Ended
+
+LARGE = 5_000_000
+"""From so many numbers on, rows × features, more cores save more than they cost; a process takes a second to start."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,12 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
     """
     from math import isfinite
 
-    tried = []
-    for setting in settings(spec):
-        estimator = fit(spec, setting, train)
-        tried.append(Tried(setting, spec.metric.loss(tuning.target, predict(spec, estimator, tuning))))
+    chosen = settings(spec)
+    with closing(_answers(spec, chosen, train, tuning)) as answers:
+        tried = [
+            Tried(setting, spec.metric.loss(tuning.target, answered))
+            for setting, answered in zip(chosen, answers, strict=True)
+        ]
     usable = sorted((t for t in tried if isfinite(t.loss)), key=lambda t: t.loss)  # sorted() keeps ties in order
     if not usable:
         raise TrainingError(
@@ -78,29 +85,56 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
 
 
 def fit(spec: Spec, setting: Setting, rows: DesignMatrix) -> Any:
-    """Fit one setting, on one thread: sums over threads depend on their number, and the model's hash would too."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
+    """Fit one setting, in this process, on the threads that do not change the result."""
     estimator = build(spec, setting)
     try:
-        with threadpool_limits(limits=1), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return estimator.fit(rows.rows, rows.target)
+        return fitting.fit(estimator, rows.rows, rows.target, _cores(spec, rows))
     except Exception as error:
         raise _fit_failed(spec, setting, error) from error
 
 
 def predict(spec: Spec, estimator: Any, rows: DesignMatrix) -> np.ndarray:
     """Probabilities, shape (rows, classes), or numbers, shape (rows,). A class never seen has probability 0."""
-    import numpy as np
-    from threadpoolctl import threadpool_limits
+    return fitting.answers(estimator, rows.rows, _classes(spec, rows))
 
-    with threadpool_limits(limits=1):
-        if spec.task == "regression":
-            return np.asarray(estimator.predict(rows.rows), dtype=np.float64)
-        probabilities = np.zeros((len(rows), len(rows.classes)))
-        probabilities[:, estimator.classes_] = estimator.predict_proba(rows.rows)
-        return probabilities
+
+def _answers(spec: Spec, chosen: list[Setting], train: DesignMatrix, tuning: DesignMatrix) -> Generator[np.ndarray]:
+    """What each setting answers to the tuning stretch: one after another, or side by side where that is faster."""
+    cores, rows, asked = _cores(spec, train), train.rows, tuning.rows
+    processes = min(len(chosen), cores)
+    if processes > 1 and spec.train.jobs is None:
+        processes = side_by_side.at_once(rows.nbytes, processes)
+    if processes == 1:
+        yield from (predict(spec, fit(spec, setting, train), tuning) for setting in chosen)
+        return
+    threads = cores // processes
+    trials = [side_by_side.Trial(build(spec, setting), _classes(spec, train), threads) for setting in chosen]
+    with closing(side_by_side.run(trials, side_by_side.Rows(rows, train.target, asked), processes)) as endings:
+        for setting, ended in zip(chosen, endings, strict=True):
+            yield _answered(spec, setting, ended, processes)
+
+
+def _answered(spec: Spec, setting: Setting, ended: Ended, processes: int) -> np.ndarray:
+    if ended.answers is not None:
+        return ended.answers
+    if ended.error is None:
+        raise _killed(spec, setting, ended.status, processes)
+    if ended.fitted:
+        raise ended.error
+    raise _fit_failed(spec, setting, ended.error) from ended.error
+
+
+def _cores(spec: Spec, rows: DesignMatrix) -> int:
+    """How many cores are worth using for a fit of these rows."""
+    import joblib
+
+    if len(rows) * rows.features.shape[1] < LARGE:
+        return 1
+    return spec.train.jobs or int(joblib.cpu_count())
+
+
+def _classes(spec: Spec, rows: DesignMatrix) -> int | None:
+    return None if spec.task == "regression" else len(rows.classes)
 
 
 def build(spec: Spec, setting: Setting) -> Any:
@@ -165,4 +199,15 @@ def _fit_failed(spec: Spec, setting: Setting, error: Exception) -> TrainingError
         do="set `scale: true`, which also fills missing values, or choose an estimator that takes them."
         if missing
         else "correct its parameters, or the features it cannot take.",
+    )
+
+
+def _killed(spec: Spec, setting: Setting, status: int, processes: int) -> TrainingError:
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    return TrainingError(
+        f"{setting.candidate.estimator} with {setting.params or 'its defaults'} cannot be fitted for pipeline "
+        f"'{spec.name}': its process {how}, one of {processes} side by side.",
+        where=f"{spec.folder / FILE}, key `train.candidates.{setting.position}`",
+        do=f"if memory ran out (signal 9), set `train.jobs` to less than {processes} (1: one after another, in this "
+        "process), or give the task more; else see what it said above.",
     )

@@ -46,7 +46,9 @@ def train(spec: Spec, request: Request, feature_set: FeatureSet, snapshot: Snaps
     """
     metric = spec.bless.metric or spec.metric.name
     mended = code.inputs(registry.home(metric))
-    key = identity("candidate", spec=spec.fragment("task", "train"), metric=metric, features=feature_set.key, **mended)
+    said = spec.fragment("task", "train")
+    del said["train"]["jobs"]  # no model depends on it
+    key = identity("candidate", spec=said, metric=metric, features=feature_set.key, **mended)
     candidate = site.once(Candidate, spec.name, key, lambda: _make(spec, request, feature_set, snapshot, site, key))
     _require_numbered(candidate, site)
     site.ledger(spec.name).record_stage("train", candidate, request)
