@@ -133,14 +133,16 @@ def test_many_classes_and_numbers_side_by_side(workshop: Any, make_rows: Any, mo
             assert select(workshop, frame, task, candidates=[candidate]) == in_turn
 
 
+@pytest.mark.parametrize("winner", [TREES, {**TREES, "scale": True}, FOREST, {**LINEAR, "search": {}}])
 def test_the_number_of_jobs_changes_neither_the_model_nor_its_name(
-    workshop: Any, make_rows: Any, monkeypatch: pytest.MonkeyPatch
+    workshop: Any, make_rows: Any, monkeypatch: pytest.MonkeyPatch, winner: dict[str, Any]
 ) -> None:
+    workshop.write(train={"candidates": [winner]})
     one, _ = workshop.train(make_rows())
-    for name in ("artifacts", "data", "ledger"):
+    for name in ("artifacts", "data", "models", "ledger"):
         (workshop.site.settings.home / "store" / workshop.spec.name / name).rename(workshop.folder / name)
     workshop.fresh_site()
-    workshop.write(train={"jobs": 3})
+    workshop.write(train={"candidates": [winner], "jobs": 3})
     monkeypatch.setattr(search, "LARGE", 1)
     many, _ = workshop.train(make_rows())
     assert (many.key, many.model.digest, many.validation_loss) == (one.key, one.model.digest, one.validation_loss)
@@ -201,7 +203,7 @@ def test_a_process_that_is_killed_names_its_setting_and_what_to_do(
     with pytest.raises(TrainingError, match=r"Killed with {'C': 3.0} .* killed by signal 9") as caught:
         select(workshop, make_rows(), candidates=candidates)
     assert "train.candidates.1" in str(caught.value.where)
-    assert "`train.jobs` to less than 2" in str(caught.value.do)
+    assert "lower `train.jobs`" in str(caught.value.do)
     assert psutil.Process().children() == []
 
 
@@ -256,16 +258,17 @@ PLACE = textwrap.dedent("""
     from pathlib import Path
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.linear_model import Ridge
     from retrain.modelling import side_by_side
+    from retrain.modelling.fitting import Recipe
 
-    def run(kind):
+    def run(path, name):
         rows = np.asfortranarray(np.random.default_rng(0).normal(size=(500, 3)))
-        trials = [side_by_side.Trial(kind(n), None) for n in (1, 2, 3)]
-        return list(side_by_side.run(trials, side_by_side.Rows(rows, rows[:, 0].copy(), rows[:9]), 2))
+        recipes = [Recipe(path, {name: n}, 0, False) for n in (1, 2, 3)]
+        return list(side_by_side.run(recipes, side_by_side.Rows(rows, rows[:, 0].copy(), None, rows[:9]), 2, 2))
 
     def try_all():
-        os._exit(0 if all(one.answers is not None for one in run(Ridge)) else 1)
+        ended = run("sklearn.ensemble.HistGradientBoostingRegressor", "max_iter")
+        os._exit(0 if all(one.result is not None for one in ended) else 1)
 
     def fork():
         pid = os.fork()
@@ -302,10 +305,10 @@ def test_whoever_ends_the_search_leaves_no_process_and_no_file(
     left.mkdir()
     started.touch()
     (tmp_path / "place.py").write_text(
-        "import signal, odd_ones\n"
+        "import signal\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"{PLACE.partition('if __name__')[0]}\n"
-        "run(odd_ones.Waiting)\n"
+        "run('odd_ones.Waiting', 'C')\n"
     )
     environment = {
         **os.environ,

@@ -6,9 +6,11 @@ unless it is one of :data:`SAME_ON_THREADS`; ``tests/modelling/test_fitting.py``
 
 from __future__ import annotations
 
+import importlib
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -31,6 +33,42 @@ What multiplies matrices is not among them: the linear models, the neural networ
 """
 
 
+@dataclass(frozen=True)
+class Recipe:
+    """How an estimator is made, here or in another process; what is made the same way is the same to the byte.
+
+    :param path: its import path.
+    :param seed: for one that has a ``random_state`` and is given none.
+    :param scale: put imputation and standardisation before it?
+    """
+
+    path: str
+    params: dict[str, Any]
+    seed: int
+    scale: bool
+
+    def kind(self) -> Any:
+        """The class. Raises ImportError, AttributeError, ValueError."""
+        module, _, name = self.path.rpartition(".")
+        return getattr(importlib.import_module(module), name)
+
+    def make(self) -> Any:
+        """The unfitted estimator. Raises TypeError for a parameter that it does not have."""
+        estimator = self.kind()(**self.params)
+        if estimator.get_params().get("random_state", 0) is None:
+            estimator.set_params(random_state=self.seed)
+        return _scaled(estimator) if self.scale else estimator
+
+
+def _scaled(estimator: Any) -> Any:
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    impute = SimpleImputer(keep_empty_features=True)
+    return Pipeline([("impute", impute), ("scale", StandardScaler()), ("estimator", estimator)])
+
+
 def fit(estimator: Any, rows: np.ndarray, target: np.ndarray, threads: int = 1) -> Any:
     """Fit an estimator, silently.
 
@@ -39,8 +77,26 @@ def fit(estimator: Any, rows: np.ndarray, target: np.ndarray, threads: int = 1) 
     with warnings.catch_warnings(), _threads(estimator, threads):
         warnings.simplefilter("ignore")
         fitted = estimator.fit(rows, target)
-    _forget_threads(_last_step(fitted))
+    _forget_threads(fitted)
     return fitted
+
+
+def pickled(estimator: Any) -> bytes:
+    """A fitted estimator as a model keeps it."""
+    import cloudpickle
+
+    made: bytes = cloudpickle.dumps(estimator, protocol=5)
+    return made
+
+
+def whose_threads(estimator: Any) -> str | None:
+    """By whose threads an estimator may be fitted; None for a class of the same name as one that may."""
+    kind = type(_last_step(estimator))
+    if kind.__name__ not in SAME_ON_THREADS:
+        return None
+    from sklearn import ensemble
+
+    return SAME_ON_THREADS[kind.__name__][0] if getattr(ensemble, kind.__name__) is kind else None
 
 
 def answers(estimator: Any, rows: np.ndarray, classes: int | None) -> np.ndarray:
@@ -64,7 +120,7 @@ def _threads(estimator: Any, threads: int) -> Iterator[None]:
     import joblib
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    whose = _whose_threads(_last_step(estimator)) if threads > 1 else None
+    whose = whose_threads(estimator) if threads > 1 else None
     with threadpool_limits(limits=1):
         if whose == "openmp":
             with threadpool_limits(limits=threads, user_api="openmp"):
@@ -76,22 +132,12 @@ def _threads(estimator: Any, threads: int) -> Iterator[None]:
             yield
 
 
-def _whose_threads(estimator: Any) -> str | None:
-    """Its entry in the table; None for a class of the same name, or one made from it."""
-    kind = type(estimator)
-    if kind.__name__ not in SAME_ON_THREADS:
-        return None
-    from sklearn import ensemble
-
-    return SAME_ON_THREADS[kind.__name__][0] if getattr(ensemble, kind.__name__) is kind else None
+def _forget_threads(estimator: Any) -> None:
+    """Boosting keeps the number of threads it was binned on, which says nothing about the model."""
+    if whose_threads(estimator) == "openmp":
+        _last_step(estimator)._bin_mapper.n_threads = 1
 
 
 def _last_step(estimator: Any) -> Any:
     """The estimator behind imputation and standardisation."""
     return estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-
-
-def _forget_threads(estimator: Any) -> None:
-    """Boosting keeps the number of threads it was binned on, which says nothing about the model."""
-    if _whose_threads(estimator) == "openmp":
-        estimator._bin_mapper.n_threads = 1

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
+import pickle
 import random
 from collections.abc import Generator, Iterator
 from contextlib import closing
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrain.errors import SpecError, TrainingError
 from retrain.modelling import fitting, side_by_side
+from retrain.modelling.fitting import Recipe
 from retrain.spec import FILE, CandidateSpec, Spec
 from retrain.spec.yamlfile import YamlFile
 
@@ -43,6 +44,14 @@ class Tried:
 
     setting: Setting
     loss: float
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted estimator, and the same as a model keeps it."""
+
+    estimator: Any
+    pickled: bytes
 
 
 def settings(spec: Spec) -> list[Setting]:
@@ -84,11 +93,27 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
     return usable + [t for t in tried if not isfinite(t.loss)]
 
 
+def learn(spec: Spec, setting: Setting, rows: DesignMatrix) -> Learnt:
+    """Fit one setting for good, on all threads that do not change the result.
+
+    :raises TrainingError: if it fails.
+    """
+    cores = _cores(spec, rows)
+    if cores > 1 and fitting.whose_threads(build(spec, setting)) == "openmp":
+        given = side_by_side.Rows(rows.rows, rows.target, _classes(spec, rows))
+        with closing(side_by_side.run([_recipe(spec, setting)], given, 1, cores)) as endings:
+            pickled = _result(spec, setting, next(endings), 1)
+        return Learnt(pickle.loads(pickled), pickled)
+    estimator = fit(spec, setting, rows)
+    return Learnt(estimator, fitting.pickled(estimator))
+
+
 def fit(spec: Spec, setting: Setting, rows: DesignMatrix) -> Any:
-    """Fit one setting, in this process, on the threads that do not change the result."""
+    """Fit one setting in this process."""
     estimator = build(spec, setting)
+    threads = _cores(spec, rows) if fitting.whose_threads(estimator) == "joblib" else 1
     try:
-        return fitting.fit(estimator, rows.rows, rows.target, _cores(spec, rows))
+        return fitting.fit(estimator, rows.rows, rows.target, threads)
     except Exception as error:
         raise _fit_failed(spec, setting, error) from error
 
@@ -100,23 +125,23 @@ def predict(spec: Spec, estimator: Any, rows: DesignMatrix) -> np.ndarray:
 
 def _answers(spec: Spec, chosen: list[Setting], train: DesignMatrix, tuning: DesignMatrix) -> Generator[np.ndarray]:
     """What each setting answers to the tuning stretch: one after another, or side by side where that is faster."""
-    cores, rows, asked = _cores(spec, train), train.rows, tuning.rows
-    processes = min(len(chosen), cores)
-    if processes > 1 and spec.train.jobs is None:
-        processes = side_by_side.at_once(rows.nbytes, processes)
-    if processes == 1:
+    cores = _cores(spec, train)
+    if cores == 1:
         yield from (predict(spec, fit(spec, setting, train), tuning) for setting in chosen)
         return
-    threads = cores // processes
-    trials = [side_by_side.Trial(build(spec, setting), _classes(spec, train), threads) for setting in chosen]
-    with closing(side_by_side.run(trials, side_by_side.Rows(rows, train.target, asked), processes)) as endings:
+    for setting in chosen:
+        build(spec, setting)  # a mistake is said at once
+    rows = side_by_side.Rows(train.rows, train.target, _classes(spec, train), tuning.rows)
+    processes = min(len(chosen), spec.train.jobs or side_by_side.at_once(rows.learnt.nbytes, cores))
+    recipes = [_recipe(spec, setting) for setting in chosen]
+    with closing(side_by_side.run(recipes, rows, processes, cores // processes)) as endings:
         for setting, ended in zip(chosen, endings, strict=True):
-            yield _answered(spec, setting, ended, processes)
+            yield _result(spec, setting, ended, processes)
 
 
-def _answered(spec: Spec, setting: Setting, ended: Ended, processes: int) -> np.ndarray:
-    if ended.answers is not None:
-        return ended.answers
+def _result(spec: Spec, setting: Setting, ended: Ended, processes: int) -> Any:
+    if ended.result is not None:
+        return ended.result
     if ended.error is None:
         raise _killed(spec, setting, ended.status, processes)
     if ended.fitted:
@@ -142,47 +167,34 @@ def build(spec: Spec, setting: Setting) -> Any:
 
     :raises SpecError: if it cannot be imported, is no estimator of this task, or has no such parameter.
     """
-    key = f"train.candidates.{setting.position}"
-    path = setting.candidate.estimator
-    kind = _import(spec, f"{key}.estimator", path)
+    recipe, key = _recipe(spec, setting), f"train.candidates.{setting.position}"
+    try:
+        kind = recipe.kind()
+    except (ImportError, AttributeError, ValueError) as error:
+        expected = f"the import path of an estimator that is installed here ({error})"
+        raise _mistake(spec, f"{key}.estimator", recipe.path, expected) from None
     needed = ("fit", "predict", "get_params") if spec.task == "regression" else ("fit", "predict_proba", "get_params")
     if missing := [name for name in needed if not hasattr(kind, name)]:
-        raise _mistake(
-            spec, f"{key}.estimator", path, f"a scikit-learn estimator for a {spec.task} task; it lacks {missing[0]}()"
-        )
+        expected = f"a scikit-learn estimator for a {spec.task} task; it lacks {missing[0]}()"
+        raise _mistake(spec, f"{key}.estimator", recipe.path, expected)
     try:
-        estimator = kind(**setting.params)
+        estimator = recipe.make()
     except TypeError as error:
-        raise _mistake(spec, f"{key}.params", setting.params, f"parameters that {path} takes ({error})") from None
-    known = estimator.get_params()
-    if known.get("random_state", 0) is None:
-        estimator.set_params(random_state=spec.train.seed)
+        expected = f"parameters that {recipe.path} takes ({error})"
+        raise _mistake(spec, f"{key}.params", setting.params, expected) from None
     if spec.task != "regression" and not hasattr(estimator, "predict_proba"):
         raise _mistake(spec, f"{key}.params", setting.params, "parameters with which it gives probabilities")
-    return _scaled(estimator) if setting.candidate.scale else estimator
+    return estimator
 
 
-def _scaled(estimator: Any) -> Any:
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    impute = SimpleImputer(keep_empty_features=True)
-    return Pipeline([("impute", impute), ("scale", StandardScaler()), ("estimator", estimator)])
+def _recipe(spec: Spec, setting: Setting) -> Recipe:
+    return Recipe(setting.candidate.estimator, setting.params, spec.train.seed, setting.candidate.scale)
 
 
 def _grid(position: int, candidate: CandidateSpec) -> Iterator[Setting]:
     names = list(candidate.search)
     for values in itertools.product(*(candidate.search[name] for name in names)):
         yield Setting(position, candidate, {**candidate.params, **dict(zip(names, values, strict=True))})
-
-
-def _import(spec: Spec, key: str, path: str) -> Any:
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise _mistake(spec, key, path, f"the import path of an estimator that is installed here ({error})") from None
 
 
 def _mistake(spec: Spec, key: str, value: object, expected: str) -> SpecError:
@@ -204,10 +216,11 @@ def _fit_failed(spec: Spec, setting: Setting, error: Exception) -> TrainingError
 
 def _killed(spec: Spec, setting: Setting, status: int, processes: int) -> TrainingError:
     how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    how += f", one of {processes} side by side" if processes > 1 else ""
     return TrainingError(
         f"{setting.candidate.estimator} with {setting.params or 'its defaults'} cannot be fitted for pipeline "
-        f"'{spec.name}': its process {how}, one of {processes} side by side.",
+        f"'{spec.name}': its process {how}.",
         where=f"{spec.folder / FILE}, key `train.candidates.{setting.position}`",
-        do=f"if memory ran out (signal 9), set `train.jobs` to less than {processes} (1: one after another, in this "
-        "process), or give the task more; else see what it said above.",
+        do="if memory ran out (signal 9), lower `train.jobs` (1: one fit after another, in this process), or give the "
+        "task more; else see what the process said above.",
     )

@@ -1,9 +1,12 @@
-"""Trials side by side: settings fitted at once, each in a process of its own, and asked about the tuning stretch.
+"""Side by side: estimators fitted at once, each in a process of its own.
 
 Processes, not threads: Python's lock would let one fit wait for another, and numerical libraries count their threads by
 process. Each is started anew, not forked: what has used OpenMP hangs in a fork. The rows are written once, to a file
 without a name, which every process maps into its memory: nothing is copied to them, and nothing is left behind by
-whoever is killed. Back come the answers, not the model.
+whoever is killed.
+
+OpenMP's threads are told there to sleep while they wait, which they can be told only at the start. Otherwise they spin,
+and on cores that others use, too, a fit on two of them took ten times as long as on one.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from retrain.child import die_with
 from retrain.data.frames import room
 from retrain.modelling import fitting
+from retrain.modelling.fitting import Recipe
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,35 +44,28 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Rows:
-    """What every trial learns from, and what it is asked."""
+    """What every estimator learns from.
+
+    :param classes: how many the target has; None for a regression.
+    :param asked: what it is asked then; None if it is itself wanted.
+    """
 
     learnt: np.ndarray
     target: np.ndarray
-    asked: np.ndarray
-
-
-@dataclass(frozen=True)
-class Trial:
-    """What is fitted.
-
-    :param classes: how many there are; None for a regression.
-    :param threads: at most, for what is the same on many threads.
-    """
-
-    estimator: Any
     classes: int | None
-    threads: int = 1
+    asked: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Ended:
-    """How a trial ended: with answers, with an error, or with neither, its process gone.
+    """How a fit ended: with a result, with an error, or with neither, its process gone.
 
+    :param result: the answers; or, where nothing was asked, the estimator, pickled.
     :param fitted: was the estimator fitted before it failed?
     :param status: of the process; a negative one is the signal that killed it.
     """
 
-    answers: np.ndarray | None = None
+    result: Any = None
     error: Exception | None = None
     fitted: bool = False
     status: int = 0
@@ -85,27 +82,28 @@ class Place:
 
 
 def at_once(size: int, cores: int) -> int:
-    """How many trials the cores and the memory that is free can bear side by side.
+    """How many fits the cores and the memory that is free can bear side by side.
 
     :param size: of the rows, in bytes.
     """
     return max(1, min(cores, _free_memory() // (COPIES * size)))
 
 
-def run(trials: Sequence[Trial], rows: Rows, processes: int) -> Generator[Ended]:
-    """Run trials side by side and give how each ended, in their order; close the generator to end those that still run.
+def run(recipes: Sequence[Recipe], rows: Rows, processes: int, threads: int) -> Generator[Ended]:
+    """Fit side by side and give how each ended, in their order; close the generator to end those that still run.
 
+    :param threads: of each process, for what is the same on many.
     :raises StoreFull: no room here for the rows.
     """
     with _shared(rows) as (file, places):
-        waiting = enumerate(trials)
+        waiting = enumerate(recipes)
         running: dict[Any, tuple[int, subprocess.Popen[bytes]]] = {}
         ended: dict[int, Ended] = {}
         try:
-            for number in range(len(trials)):
+            for number in range(len(recipes)):
                 while number not in ended:
-                    for begun, trial in itertools.islice(waiting, processes - len(running)):
-                        child = _start(trial, file, places)
+                    for begun, recipe in itertools.islice(waiting, processes - len(running)):
+                        child = _start(file, (recipe, places, rows.classes, threads), threads)
                         running[child.stdout] = begun, child
                     for pipe in wait(list(running)):
                         ended[running[pipe][0]] = _ending(running[pipe][1])
@@ -117,15 +115,15 @@ def run(trials: Sequence[Trial], rows: Rows, processes: int) -> Generator[Ended]
                     child.kill()
 
 
-def _start(trial: Trial, file: IO[bytes], places: list[Place]) -> subprocess.Popen[bytes]:
-    """A process that works on one trial. It finds every module that this one would find."""
-    threads = str(trial.threads)
+def _start(file: IO[bytes], work: tuple[Any, ...], threads: int) -> subprocess.Popen[bytes]:
+    """A process for one fit. It finds every module that this one would find."""
     child = subprocess.Popen(
         [sys.executable, "-P", "-c", PROGRAM, str(os.getpid()), str(file.fileno())],
         env={
             **os.environ,
-            **dict.fromkeys(("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), threads),
+            **dict.fromkeys(("OMP_NUM_THREADS", "LOKY_MAX_CPU_COUNT"), str(threads)),
             **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+            "OMP_WAIT_POLICY": "PASSIVE",
             "PYTHONPATH": os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path),
         },
         stdin=subprocess.PIPE,
@@ -134,7 +132,7 @@ def _start(trial: Trial, file: IO[bytes], places: list[Place]) -> subprocess.Pop
     )
     assert child.stdin is not None
     with suppress(BrokenPipeError), child.stdin as pipe:  # how it ended will be seen
-        pickle.dump((places, trial), pipe)
+        pickle.dump(work, pipe)
     return child
 
 
@@ -157,7 +155,7 @@ def _ending(child: subprocess.Popen[bytes]) -> Ended:
 def _shared(rows: Rows) -> Iterator[tuple[IO[bytes], list[Place]]]:
     """The file that holds the rows, and where."""
     with room(), tempfile.TemporaryFile() as file:
-        places = [_put(file, array) for array in (rows.learnt, rows.target, rows.asked)]
+        places = [_put(file, array) for array in (rows.learnt, rows.target, rows.asked) if array is not None]
         file.flush()
         yield file, places
 
@@ -192,7 +190,7 @@ def _free_memory() -> int:
 
 
 def main() -> None:
-    """Work on the trial that comes on stdin, and say on stdout how it ended."""
+    """Do the work that comes on stdin, and say on stdout how it ended."""
     parent, handle = map(int, sys.argv[1:])
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C: the parent says it
@@ -205,13 +203,14 @@ def main() -> None:
 def _work(handle: int) -> Ended:
     fitted = False
     try:
-        places, trial = pickle.load(sys.stdin.buffer)
+        recipe, places, classes, threads = pickle.load(sys.stdin.buffer)
         memory = mmap.mmap(handle, 0, access=mmap.ACCESS_COPY)
-        learnt, target, asked = (_taken(memory, place) for place in places)
-        learnt.flags.writeable = asked.flags.writeable = False  # as a frame gives them
-        estimator = fitting.fit(trial.estimator, learnt, target, trial.threads)
+        learnt, target, *asked = (_taken(memory, place) for place in places)
+        for matrix in (learnt, *asked):
+            matrix.flags.writeable = False  # as a frame gives them
+        estimator = fitting.fit(recipe.make(), learnt, target, threads)
         fitted = True
-        return Ended(fitting.answers(estimator, asked, trial.classes))
+        return Ended(fitting.answers(estimator, asked[0], classes) if asked else fitting.pickled(estimator))
     except Exception as error:
         return Ended(error=_portable(error), fitted=fitted)
 
