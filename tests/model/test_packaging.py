@@ -16,6 +16,7 @@ from model_world import write_model
 from retrain.model import packaging
 from retrain.model.model import Model, Signature
 from retrain.model.rows import frame_of
+from retrain.modelling.fitting import pickled
 
 
 def test_the_same_model_has_the_same_bytes(tmp_path: Path, data: Any) -> None:
@@ -96,7 +97,8 @@ def test_mlflows_signature_lets_missing_values_and_zones_through(tmp_path: Path)
     source = tmp_path / "f.py"
     source.write_text("def build(frame):\n    return frame[['x']]\n")
     estimator = DummyClassifier().fit([[0.0], [1.0]], [0, 1])
-    packaging.write_model(tmp_path / "m", estimator, signature, source, packaging.environment("sklearn.dummy.X"))
+    environment = packaging.environment("sklearn.dummy.X")
+    packaging.write_model(tmp_path / "m", pickled(estimator), signature, source, environment)
     model = mlflow.pyfunc.load_model(str(tmp_path / "m"))
     whole = frame_of([{"n": 1, "x": 1.0, "at": "2020-01-01T00:00:00Z", "ok": True, "text": "a"}], inputs)
     assert len(model.predict(whole)) == 1

@@ -289,7 +289,7 @@ def test_lost_data_is_an_error(site: Site, spec: Spec, request_: Request, candid
 def test_the_gateway_dies_with_the_one_who_rehearses(tmp_path: Path) -> None:
     starter = textwrap.dedent("""
         import os, subprocess, sys
-        code = "import os, sys, time; from retrain.serving.server import die_with; die_with(int(sys.argv[1]));"
+        code = "import os, sys, time; from retrain.child import die_with; die_with(int(sys.argv[1]));"
         code += "print(os.getpid(), flush=True); time.sleep(600)"
         child = subprocess.Popen([sys.executable, "-c", code, str(os.getpid())], stdout=subprocess.PIPE, text=True)
         print(child.stdout.readline().strip(), flush=True)

@@ -10,6 +10,7 @@ import pytest
 
 from retrain.model import packaging
 from retrain.model.model import Signature
+from retrain.modelling.fitting import pickled
 
 FEATURES = """
 import pandas as pd
@@ -34,7 +35,8 @@ def write_model(
     source = folder.with_suffix(".py")
     source.write_text(code)
     signature = Signature(task, "build", INPUTS, ("x", "red"), classes, "brier")
-    packaging.write_model(folder, estimator, signature, source, packaging.environment("sklearn.linear_model.Ridge"))
+    environment = packaging.environment("sklearn.linear_model.Ridge")
+    packaging.write_model(folder, pickled(estimator), signature, source, environment)
     return folder
 
 

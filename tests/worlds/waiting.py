@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 
-def wait_for(true: Callable[[], Any], what: str) -> Any:
-    """Wait until something is true, and return it; fail after 20 seconds."""
-    until = time.monotonic() + 20
+def wait_for(true: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    """Wait until something is true, and return it; fail after some seconds."""
+    until = time.monotonic() + seconds
     while not (found := true()):
         assert time.monotonic() < until, f"waited in vain for {what}"
         time.sleep(0.005)

@@ -167,9 +167,18 @@ def scratch() -> Iterator[Path]:
 
     :raises StoreFull: the local disk is full.
     """
+    with room(), below(Path(tempfile.gettempdir())) as folder:
+        yield folder
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Work that needs room on the local disk.
+
+    :raises StoreFull: there is none.
+    """
     try:
-        with below(Path(tempfile.gettempdir())) as folder:
-            yield folder
+        yield
     except OSError as error:
         if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
             raise

@@ -37,20 +37,19 @@ def environment(estimator: str) -> dict[str, str]:
 
 
 def write_model(
-    folder: Path, estimator: Any, signature: Signature, feature_file: Path, environment: dict[str, str]
+    folder: Path, estimator: bytes, signature: Signature, feature_file: Path, environment: dict[str, str]
 ) -> None:
     """Write the model's folder.
 
     :param folder: where; must not exist.
+    :param estimator: fitted, and pickled.
     :param environment: see :func:`environment`; becomes the model's requirements.
     """
-    import cloudpickle
-
     from retrain.model.model import ESTIMATOR, FEATURES, SIGNATURE
 
     data = folder / "data"
     data.mkdir(parents=True)
-    (data / ESTIMATOR).write_bytes(cloudpickle.dumps(estimator, protocol=5))
+    (data / ESTIMATOR).write_bytes(estimator)
     shutil.copyfile(feature_file, data / FEATURES)
     (data / SIGNATURE).write_text(signature.to_json(), encoding="utf-8")
     loader = _write_loader(folder / "code")

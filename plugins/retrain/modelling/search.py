@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import itertools
+import pickle
 import random
-import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from retrain.errors import SpecError, TrainingError
+from retrain.modelling import fitting, side_by_side
+from retrain.modelling.fitting import Recipe
 from retrain.spec import FILE, CandidateSpec, Spec
 from retrain.spec.yamlfile import YamlFile
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     import numpy as np
 
     from retrain.modelling.design_matrix import DesignMatrix
+    from retrain.modelling.side_by_side import Ended
+
+LARGE = 5_000_000
+"""From so many numbers on, rows × features, more cores save more than they cost; a process takes a second to start."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,14 @@ class Tried:
 
     setting: Setting
     loss: float
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """A fitted estimator, and the same as a model keeps it."""
+
+    estimator: Any
+    pickled: bytes
 
 
 def settings(spec: Spec) -> list[Setting]:
@@ -61,10 +75,12 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
     """
     from math import isfinite
 
-    tried = []
-    for setting in settings(spec):
-        estimator = fit(spec, setting, train)
-        tried.append(Tried(setting, spec.metric.loss(tuning.target, predict(spec, estimator, tuning))))
+    chosen = settings(spec)
+    with closing(_answers(spec, chosen, train, tuning)) as answers:
+        tried = [
+            Tried(setting, spec.metric.loss(tuning.target, answered))
+            for setting, answered in zip(chosen, answers, strict=True)
+        ]
     usable = sorted((t for t in tried if isfinite(t.loss)), key=lambda t: t.loss)  # sorted() keeps ties in order
     if not usable:
         raise TrainingError(
@@ -77,30 +93,73 @@ def select(spec: Spec, train: DesignMatrix, tuning: DesignMatrix) -> list[Tried]
     return usable + [t for t in tried if not isfinite(t.loss)]
 
 
-def fit(spec: Spec, setting: Setting, rows: DesignMatrix) -> Any:
-    """Fit one setting, on one thread: sums over threads depend on their number, and the model's hash would too."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+def learn(spec: Spec, setting: Setting, rows: DesignMatrix) -> Learnt:
+    """Fit one setting for good, on all threads that do not change the result.
 
+    :raises TrainingError: if it fails.
+    """
+    cores = _cores(spec, rows)
+    if cores > 1 and fitting.whose_threads(build(spec, setting)) == "openmp":
+        given = side_by_side.Rows(rows.rows, rows.target, _classes(spec, rows))
+        with closing(side_by_side.run([_recipe(spec, setting)], given, 1, cores)) as endings:
+            pickled = _result(spec, setting, next(endings), 1)
+        return Learnt(pickle.loads(pickled), pickled)
+    estimator = fit(spec, setting, rows)
+    return Learnt(estimator, fitting.pickled(estimator))
+
+
+def fit(spec: Spec, setting: Setting, rows: DesignMatrix) -> Any:
+    """Fit one setting in this process."""
     estimator = build(spec, setting)
+    threads = _cores(spec, rows) if fitting.whose_threads(estimator) == "joblib" else 1
     try:
-        with threadpool_limits(limits=1), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return estimator.fit(rows.rows, rows.target)
+        return fitting.fit(estimator, rows.rows, rows.target, threads)
     except Exception as error:
         raise _fit_failed(spec, setting, error) from error
 
 
 def predict(spec: Spec, estimator: Any, rows: DesignMatrix) -> np.ndarray:
     """Probabilities, shape (rows, classes), or numbers, shape (rows,). A class never seen has probability 0."""
-    import numpy as np
-    from threadpoolctl import threadpool_limits
+    return fitting.answers(estimator, rows.rows, _classes(spec, rows))
 
-    with threadpool_limits(limits=1):
-        if spec.task == "regression":
-            return np.asarray(estimator.predict(rows.rows), dtype=np.float64)
-        probabilities = np.zeros((len(rows), len(rows.classes)))
-        probabilities[:, estimator.classes_] = estimator.predict_proba(rows.rows)
-        return probabilities
+
+def _answers(spec: Spec, chosen: list[Setting], train: DesignMatrix, tuning: DesignMatrix) -> Generator[np.ndarray]:
+    """What each setting answers to the tuning stretch: one after another, or side by side where that is faster."""
+    cores = _cores(spec, train)
+    if cores == 1:
+        yield from (predict(spec, fit(spec, setting, train), tuning) for setting in chosen)
+        return
+    for setting in chosen:
+        build(spec, setting)  # a mistake is said at once
+    rows = side_by_side.Rows(train.rows, train.target, _classes(spec, train), tuning.rows)
+    processes = min(len(chosen), spec.train.jobs or side_by_side.at_once(rows.learnt.nbytes, cores))
+    recipes = [_recipe(spec, setting) for setting in chosen]
+    with closing(side_by_side.run(recipes, rows, processes, cores // processes)) as endings:
+        for setting, ended in zip(chosen, endings, strict=True):
+            yield _result(spec, setting, ended, processes)
+
+
+def _result(spec: Spec, setting: Setting, ended: Ended, processes: int) -> Any:
+    if ended.result is not None:
+        return ended.result
+    if ended.error is None:
+        raise _killed(spec, setting, ended.status, processes)
+    if ended.fitted:
+        raise ended.error
+    raise _fit_failed(spec, setting, ended.error) from ended.error
+
+
+def _cores(spec: Spec, rows: DesignMatrix) -> int:
+    """How many cores are worth using for a fit of these rows."""
+    import joblib
+
+    if len(rows) * rows.features.shape[1] < LARGE:
+        return 1
+    return spec.train.jobs or int(joblib.cpu_count())
+
+
+def _classes(spec: Spec, rows: DesignMatrix) -> int | None:
+    return None if spec.task == "regression" else len(rows.classes)
 
 
 def build(spec: Spec, setting: Setting) -> Any:
@@ -108,47 +167,34 @@ def build(spec: Spec, setting: Setting) -> Any:
 
     :raises SpecError: if it cannot be imported, is no estimator of this task, or has no such parameter.
     """
-    key = f"train.candidates.{setting.position}"
-    path = setting.candidate.estimator
-    kind = _import(spec, f"{key}.estimator", path)
+    recipe, key = _recipe(spec, setting), f"train.candidates.{setting.position}"
+    try:
+        kind = recipe.kind()
+    except (ImportError, AttributeError, ValueError) as error:
+        expected = f"the import path of an estimator that is installed here ({error})"
+        raise _mistake(spec, f"{key}.estimator", recipe.path, expected) from None
     needed = ("fit", "predict", "get_params") if spec.task == "regression" else ("fit", "predict_proba", "get_params")
     if missing := [name for name in needed if not hasattr(kind, name)]:
-        raise _mistake(
-            spec, f"{key}.estimator", path, f"a scikit-learn estimator for a {spec.task} task; it lacks {missing[0]}()"
-        )
+        expected = f"a scikit-learn estimator for a {spec.task} task; it lacks {missing[0]}()"
+        raise _mistake(spec, f"{key}.estimator", recipe.path, expected)
     try:
-        estimator = kind(**setting.params)
+        estimator = recipe.make()
     except TypeError as error:
-        raise _mistake(spec, f"{key}.params", setting.params, f"parameters that {path} takes ({error})") from None
-    known = estimator.get_params()
-    if known.get("random_state", 0) is None:
-        estimator.set_params(random_state=spec.train.seed)
+        expected = f"parameters that {recipe.path} takes ({error})"
+        raise _mistake(spec, f"{key}.params", setting.params, expected) from None
     if spec.task != "regression" and not hasattr(estimator, "predict_proba"):
         raise _mistake(spec, f"{key}.params", setting.params, "parameters with which it gives probabilities")
-    return _scaled(estimator) if setting.candidate.scale else estimator
+    return estimator
 
 
-def _scaled(estimator: Any) -> Any:
-    from sklearn.impute import SimpleImputer
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    impute = SimpleImputer(keep_empty_features=True)
-    return Pipeline([("impute", impute), ("scale", StandardScaler()), ("estimator", estimator)])
+def _recipe(spec: Spec, setting: Setting) -> Recipe:
+    return Recipe(setting.candidate.estimator, setting.params, spec.train.seed, setting.candidate.scale)
 
 
 def _grid(position: int, candidate: CandidateSpec) -> Iterator[Setting]:
     names = list(candidate.search)
     for values in itertools.product(*(candidate.search[name] for name in names)):
         yield Setting(position, candidate, {**candidate.params, **dict(zip(names, values, strict=True))})
-
-
-def _import(spec: Spec, key: str, path: str) -> Any:
-    module, _, name = path.rpartition(".")
-    try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise _mistake(spec, key, path, f"the import path of an estimator that is installed here ({error})") from None
 
 
 def _mistake(spec: Spec, key: str, value: object, expected: str) -> SpecError:
@@ -165,4 +211,16 @@ def _fit_failed(spec: Spec, setting: Setting, error: Exception) -> TrainingError
         do="set `scale: true`, which also fills missing values, or choose an estimator that takes them."
         if missing
         else "correct its parameters, or the features it cannot take.",
+    )
+
+
+def _killed(spec: Spec, setting: Setting, status: int, processes: int) -> TrainingError:
+    how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+    how += f", one of {processes} side by side" if processes > 1 else ""
+    return TrainingError(
+        f"{setting.candidate.estimator} with {setting.params or 'its defaults'} cannot be fitted for pipeline "
+        f"'{spec.name}': its process {how}.",
+        where=f"{spec.folder / FILE}, key `train.candidates.{setting.position}`",
+        do="if memory ran out (signal 9), lower `train.jobs` (1: one fit after another, in this process), or give the "
+        "task more; else see what the process said above.",
     )

@@ -6,8 +6,9 @@ import argparse
 import logging
 import sys
 
+from retrain.child import die_with
 from retrain.errors import RetrainError
-from retrain.serving.server import die_with, serve
+from retrain.serving.server import serve
 from retrain.settings import Settings
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
-import os
 import signal
 import socket
 import sys
@@ -30,8 +28,6 @@ SWITCH_SECONDS = 0.001
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
-
-PR_SET_PDEATHSIG = 1
 
 log = logging.getLogger(__name__)
 
@@ -119,14 +115,3 @@ def _listen(host: str, port: int) -> socket.socket:
             do="stop what listens there, or choose another --host or --port.",
         ) from None
     return listener
-
-
-def die_with(parent: int) -> None:
-    """End this process, however busy it is, when the process that started it ends (Linux only).
-
-    :param parent: that process; if it is gone already, this one ends now.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)

@@ -27,3 +27,8 @@ class Train(Section):
     holdout: Duration = Field(14 * DAY, description="The newest labelled stretch, never trained on.")
     tuning: Duration = Field(7 * DAY, description="The stretch before the holdout on which settings are chosen.")
     seed: int = Field(0, ge=0, lt=2**32)
+    jobs: int | None = Field(
+        None,
+        ge=1,
+        description="Fits side by side, and threads of one fit, at most; default: as many as cores and memory bear.",
+    )

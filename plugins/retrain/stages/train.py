@@ -19,6 +19,7 @@ from retrain.model import packaging
 from retrain.model.store import fetch_model, keep_model, manifest
 from retrain.modelling import finiteness, search
 from retrain.modelling.design_matrix import DesignMatrix, training_rows
+from retrain.modelling.search import Learnt
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.tracking.runs import RunRecord, Tracking
@@ -46,7 +47,9 @@ def train(spec: Spec, request: Request, feature_set: FeatureSet, snapshot: Snaps
     """
     metric = spec.bless.metric or spec.metric.name
     mended = code.inputs(registry.home(metric))
-    key = identity("candidate", spec=spec.fragment("task", "train"), metric=metric, features=feature_set.key, **mended)
+    said = spec.fragment("task", "train")
+    del said["train"]["jobs"]  # no model depends on it
+    key = identity("candidate", spec=said, metric=metric, features=feature_set.key, **mended)
     candidate = site.once(Candidate, spec.name, key, lambda: _make(spec, request, feature_set, snapshot, site, key))
     require_numbered(candidate, site)
     site.ledger(spec.name).record_stage("train", candidate, request)
@@ -86,20 +89,19 @@ def _fit_once(spec: Spec, feature_set: FeatureSet, snapshot: Snapshot, site: Sit
 
 def _fit(spec: Spec, feature_set: FeatureSet, snapshot: Snapshot, site: Site) -> Fitted:
     rows = training_rows(spec, feature_set, site)
-    train, tuning = _split(spec, rows, feature_set.split_at)
-    tried = search.select(spec, train, tuning)
+    tried = search.select(spec, *_split(spec, rows, feature_set.split_at))
     best = tried[0].setting
-    estimator = search.fit(spec, best, rows)
+    learnt = search.learn(spec, best, rows)
     environment = packaging.environment(best.candidate.estimator)
     return Fitted(
-        model=_keep(spec, estimator, rows, feature_set, snapshot, environment, site),
+        model=_keep(spec, learnt, rows, feature_set, snapshot, environment, site),
         estimator=best.candidate.estimator,
         params=best.params,
         tried=len(tried),
         validation_loss=tried[0].loss,
         train_rows=len(rows),
         environment=environment,
-        finite=finiteness.finite(estimator),
+        finite=finiteness.finite(learnt.estimator),
     )
 
 
@@ -124,7 +126,7 @@ def _split(spec: Spec, rows: DesignMatrix, split_at: datetime) -> tuple[DesignMa
 
 def _keep(
     spec: Spec,
-    estimator: Any,
+    learnt: Learnt,
     rows: DesignMatrix,
     feature_set: FeatureSet,
     snapshot: Snapshot,
@@ -133,7 +135,7 @@ def _keep(
 ) -> ModelRef:
     from retrain.model.model import Signature
 
-    seen = () if spec.task == "regression" else tuple(rows.classes[code] for code in estimator.classes_)
+    seen = () if spec.task == "regression" else tuple(rows.classes[code] for code in learnt.estimator.classes_)
     signature = Signature(
         task=spec.task,
         function=spec.feature_function,
@@ -143,7 +145,7 @@ def _keep(
         metric=spec.metric.name,
     )
     with scratch() as folder:
-        packaging.write_model(folder / "model", estimator, signature, spec.feature_file, environment)
+        packaging.write_model(folder / "model", learnt.pickled, signature, spec.feature_file, environment)
         if manifest(folder / "model")["data/features.py"] != feature_set.code:
             raise FeatureError(
                 f"{spec.feature_file.name} of pipeline '{spec.name}' changed after its features were made.",
