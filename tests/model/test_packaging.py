@@ -40,7 +40,8 @@ for folder in {[str(folder) for folder in folders]!r}:
     model = mlflow.pyfunc.load_model(folder)
     print(invocations(body, "application/json", model, model.metadata.get_input_schema()).response)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    aside = folders[0].parent  # an older MLflow makes a folder `mlruns` where it is
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=aside)
     assert done.returncode == 0, done.stderr
     return [json.loads(line)["predictions"] for line in done.stdout.strip().splitlines()[-len(folders) :]]
 

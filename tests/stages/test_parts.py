@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from retrain.artifacts import FeatureSet, Part, Snapshot
-from retrain.data.frames import keep_frame
+from retrain.data.frames import keep_frame, to_frame
 from retrain.data.holdout import raw_holdout
 from retrain.data.partitions import keep_parts
 from retrain.errors import DataError, FeatureError, ObjectMissing
@@ -103,7 +105,7 @@ def test_a_retraining_a_month_later_makes_only_the_new_parts(
 def expected_rows(orders: Any, snapshot: Snapshot) -> pd.DataFrame:
     """The rows of the window, as they lie in the files."""
     folder = orders.site.settings.data / "orders"
-    frame = pd.concat([pd.read_parquet(file) for file in sorted(folder.iterdir())], ignore_index=True)
+    frame = to_frame(pa.concat_tables(parquet.read_table(file) for file in sorted(folder.iterdir())))
     inside = (frame["at"] >= snapshot.start) & (frame["at"] < snapshot.end)
     return frame[inside].reset_index(drop=True)
 
