@@ -139,9 +139,7 @@ def test_the_number_of_jobs_changes_neither_the_model_nor_its_name(
 ) -> None:
     workshop.write(train={"candidates": [winner]})
     one, _ = workshop.train(make_rows())
-    for name in ("artifacts", "data", "models", "ledger"):
-        (workshop.site.settings.home / "store" / workshop.spec.name / name).rename(workshop.folder / name)
-    workshop.fresh_site()
+    workshop.start_anew()
     workshop.write(train={"candidates": [winner], "jobs": 3})
     monkeypatch.setattr(search, "LARGE", 1)
     many, _ = workshop.train(make_rows())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,14 +18,6 @@ from retrain.stages.evaluate import evaluate
 from retrain.stages.train import train
 
 
-def start_anew(workshop: Any, tmp_path: Path) -> Site:
-    """The store as it was before anything was made."""
-    (workshop.site.settings.home / "store" / workshop.spec.name).rename(tmp_path / "old")
-    shutil.rmtree(workshop.site.settings.home / "ledgers")
-    found: Site = workshop.fresh_site()
-    return found
-
-
 def outcome(candidate: Candidate, scorecard: Scorecard) -> dict[str, Any]:
     """What is said of a model, but for when."""
     moments: Any = {"made_at": True, "run_id": True}
@@ -38,11 +28,11 @@ def outcome(candidate: Candidate, scorecard: Scorecard) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("unit", "parts"), [("YS", 1), ("D", 50)])
 def test_however_the_window_is_cut_the_model_is_the_same(
-    workshop: Any, make_rows: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str, parts: int
+    workshop: Any, make_rows: Any, monkeypatch: pytest.MonkeyPatch, unit: str, parts: int
 ) -> None:
     candidate, made = workshop.train(make_rows())
     first = outcome(candidate, evaluate(workshop.spec, workshop.request(), candidate, made, workshop.site))
-    start_anew(workshop, tmp_path)
+    workshop.start_anew()
     monkeypatch.setattr(partitions, "UNITS", [(timedelta(0), "D", unit)])
     again, other = workshop.train(make_rows())
     second = outcome(again, evaluate(workshop.spec, workshop.request(), again, other, workshop.site))
@@ -50,16 +40,14 @@ def test_however_the_window_is_cut_the_model_is_the_same(
     assert second == first
 
 
-def test_what_was_made_before_there_were_parts_is_trained_and_judged_as_it_was(
-    workshop: Any, make_rows: Any, tmp_path: Path
-) -> None:
+def test_what_was_made_before_there_were_parts_is_trained_and_judged_as_it_was(workshop: Any, make_rows: Any) -> None:
     snapshot, made = workshop.features(make_rows())
     candidate = train(workshop.spec, workshop.request(), made, snapshot, workshop.site)
     new = outcome(candidate, evaluate(workshop.spec, workshop.request(), candidate, made, workshop.site))
     rows, train_rows, holdout = load_parts(workshop.site, snapshot.parts), *sides(workshop.site, made)
     raw = raw_holdout(made, workshop.site)
 
-    site = start_anew(workshop, tmp_path)
+    site = workshop.start_anew()
     folder = f"{workshop.spec.name}/data"
     write_old(site, snapshot, ("parts",), data=keep_frame(site, f"{folder}/snapshot/1/rows.parquet", rows))
     write_old(

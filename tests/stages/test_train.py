@@ -98,12 +98,9 @@ def test_mlflow_loads_the_registered_model_and_answers_raw_rows(
     assert [column.name for column in loaded.metadata.get_input_schema()] == ["x", "colour", "leak"]
 
 
-def test_the_same_inputs_give_the_same_model_in_another_place(workshop: Any, make_rows: Any, tmp_path: Path) -> None:
+def test_the_same_inputs_give_the_same_model_in_another_place(workshop: Any, make_rows: Any) -> None:
     first, _ = workshop.train(make_rows())
-    for name in ("artifacts", "data", "models", "ledger"):
-        (workshop.site.settings.home / "store" / workshop.spec.name / name).rename(tmp_path / f"old-{name}")
-    shutil.rmtree(workshop.site.settings.home / "ledgers")
-    workshop.fresh_site()
+    workshop.start_anew()
     with threadpool_limits(limits=4):
         second, _ = workshop.train(make_rows())
     assert second.model.digest == first.model.digest

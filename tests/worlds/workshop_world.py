@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -93,6 +94,13 @@ class Workshop:
         """The same place as a new process sees it."""
         self.site = Site(self.site.settings)
         return self.site
+
+    def start_anew(self) -> Site:
+        """The store as it was before anything was made, and a machine that has never read its ledger."""
+        home = self.site.settings.home
+        (home / "store" / self.spec.name).rename(home / f"old-{uuid.uuid4().hex}")
+        shutil.rmtree(home / "ledgers")
+        return self.fresh_site()
 
     def snapshot(self, frame: pd.DataFrame, end: datetime = END) -> tuple[Snapshot, Validation]:
         """Rows as collect and validate would hand them on."""
