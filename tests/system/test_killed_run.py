@@ -87,9 +87,12 @@ class Place:
         return any(entry.kind == "release" and entry.run == self.entries[-1].run for entry in self.entries)
 
     def files(self) -> set[str]:
-        """Everything below home and the temporary folder but MLflow's copies and what each run has of its own."""
+        """Everything below home and the temporary folder but what each run, or each place, has of its own.
+
+        That is MLflow's copies, and the note of the ledger's head, which lies under the store's address.
+        """
         found = {str(file.relative_to(self.home)) for file in self.home.rglob("*") if file.is_file()}
-        own = ("home/mlflow/", "output.txt")
+        own = ("home/mlflow/", "home/ledgers/", "output.txt")
         return {file for file in found if not file.startswith(own) and not any(part in file for part in OF_A_RUN)}
 
     def mlflow(self) -> tuple[int, int, str | None]:
