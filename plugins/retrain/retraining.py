@@ -160,12 +160,12 @@ class _Run:
 
     def stop(self) -> Report:
         """Roll back the release that this run watched, because nobody does any more, and write the report."""
-        from retrain.stages.roll_back import abandon
+        from retrain.stages.roll_back import end_release
 
         self._say(self.at, "interrupted", "")
         if any(story.stage(name).watched for name in self.states):
             reason = "the run was interrupted, so nobody watches it"
-            abandon(self.spec, self.request, self.made[story.RELEASED], self.site, reason)
+            end_release(self.spec, self.request, self.made[story.RELEASED], self.site, reason)
         return self.report()
 
     def report(self) -> Report:

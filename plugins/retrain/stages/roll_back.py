@@ -21,7 +21,7 @@ def roll_back(spec: Spec, request: Request, candidate: Candidate, site: Site, re
     return release
 
 
-def abandon(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str) -> None:
+def end_release(spec: Spec, request: Request, candidate: Candidate, site: Site, reason: str) -> None:
     """Drop the challenger of a run that is over, if it is still being tried: nobody watches it any more.
 
     If it is not, the target hears what was decided and may not have reached it.

@@ -75,10 +75,10 @@ class ReportOperator(StageOperator):
         """
         candidate = self.candidate_if_any(run)
         if candidate is not None:
-            from retrain.stages.roll_back import abandon
+            from retrain.stages.roll_back import end_release
 
             reason = "the run ended before anything was decided, so nobody watches it"
-            abandon(run.spec, run.request, candidate, run.site, reason)
+            end_release(run.spec, run.request, candidate, run.site, reason)
 
     def candidate_if_any(self, run: Run) -> Candidate | None:
         """The candidate of a run that may have ended before it had one."""
