@@ -43,10 +43,12 @@ class DesignMatrix:
 
     @property
     def rows(self) -> np.ndarray:
-        """The features as a float64 matrix; missing values are NaN."""
+        """The features as a float64 matrix that cannot be written to; missing values are NaN."""
         from retrain.model.model import matrix
 
-        return matrix(self.features)
+        rows = matrix(self.features)
+        rows.flags.writeable = False  # pandas 2 gives the frame's own memory to write to; pandas 3 does not
+        return rows
 
     def where(self, chosen: np.ndarray) -> DesignMatrix:
         """Only the chosen rows (a mask)."""
