@@ -61,8 +61,9 @@ def _remove_abandoned(where: Path) -> None:
         with suppress(OSError):
             lock = _lock(folder)
             if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)  # while it is locked: who is just making it makes another
                 os.close(lock)
-                shutil.rmtree(folder, ignore_errors=True)
+                folder.rmdir()  # NFS kept it for the open file; a folder that somebody has since locked is not empty
 
 
 def _lock(folder: Path) -> int | None:
