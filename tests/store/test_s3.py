@@ -67,6 +67,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ports = {name: free_port() for name in ("master", "volume", "filer", "s3")}
     options = [f"-{name}.port={port}" for name, port in ports.items()]
     options += [f"-{name}.port.grpc={free_port()}" for name in ports]
+    options += [f"-s3.port.{name}={free_port()}" for name in ("iceberg", "lance")]  # else two of them meet on one
     process = subprocess.Popen(
         [WEED, "server", "-s3", f"-s3.config={folder / 's3.json'}", f"-dir={folder / 'data'}", "-ip=127.0.0.1",
          "-ip.bind=127.0.0.1", "-master.volumeSizeLimitMB=64", "-s3.autoCreateBucket=false", *options],
