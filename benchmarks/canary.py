@@ -1,29 +1,23 @@
-"""How many requests a challenger gets until the canary shows that it fails on 5 % of them, and not on 1 %.
+"""How many requests a challenger gets until the canary shows that it fails more often than the champion.
 
-What is shipped is asked: the release's own machine in a ledger, the canary's own fold over rows of a prediction log,
-and the defaults of ``pipeline.yaml`` for steps, requests a step, blocks, and the part of ``alpha`` that failures
-have. Only the rows are drawn. It is looked at after every request, and a shadow has shown nothing before.
+What is shipped is asked: the canary's own fold over answers, and the defaults of ``pipeline.yaml`` for steps, requests
+a step, and the part of ``alpha`` that failures have. Only the answers are drawn. It is looked at after every request.
 """
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from measure import Figure, figure
 
-from retrain.artifacts import ModelRef
-from retrain.ledger import Ledger, Served
-from retrain.ledger import release as machine
-from retrain.ledger import trial as trials
-from retrain.ledger.trial import Trial
-from retrain.monitoring import arms
+from retrain.monitoring.answers import Answers
+from retrain.monitoring.arms import Errors
+from retrain.monitoring.evidence import ArmComparison
 from retrain.spec.canary import Canary, Shadow
-from retrain.store.local import LocalStore
 
-RUNS = 1000
+RUNS = 400
 CHAMPION_FAILS, CHALLENGER_FAILS = 0.01, 0.05
 MOST_REQUESTS = 2000
 RESAMPLES = 500
@@ -36,58 +30,65 @@ ERRORS_ALONE = Canary(shadow=Shadow(requests=0), latency=None, loss=None)
 def measure(*, short: bool) -> list[Figure]:
     """Simulate many canaries."""
     runs = 30 if short else RUNS
-    with tempfile.TemporaryDirectory() as scratch:
-        trial = _ramped(Ledger(LocalStore(scratch), "simulated"), SHIPPED)
-        shipped = [_requests(SHIPPED, trial, seed) for seed in range(runs)]
-        alone = [_requests(ERRORS_ALONE, trial, seed) for seed in range(runs)]
-    quartiles = "quartiles {:.0f} and {:.0f}".format(*np.quantile(shipped, [0.25, 0.75]))
-    peer = f"{quartiles}; standard error of the median {_standard_error(shipped):.1f}; {runs} simulated canaries"
-    whole = f"standard error {_standard_error(alone):.1f}; in the literature, at the same alpha: 121"
-    return [
-        figure("canary: requests to the challenger until 1 % → 5 % failures is shown", shipped, "requests", peer=peer),
-        figure("… where failures are all that is looked at", alone, "requests", peer=whole),
+    asked: list[tuple[str, Canary, Callable[[ArmComparison], bool], str]] = [
+        ("canary: requests to the challenger until 1 % → 5 % failures is shown", SHIPPED, _noticed, ""),
+        ("… until it is shown to be beyond the margin of 1 %, and rolled back", SHIPPED, _harm, ""),
+        ("… shown, where failures are all that is looked at", ERRORS_ALONE, _noticed, "; in the literature: 121"),
     ]
+    figures = []
+    for name, canary, shown, beside in asked:
+        found = [_requests(canary, shown, seed) for seed in range(runs)]
+        quartiles = "quartiles {:.0f} and {:.0f}".format(*np.quantile(found, [0.25, 0.75]))
+        peer = f"{quartiles}; standard error of the median {_standard_error(found):.1f}; {runs} canaries{beside}"
+        figures.append(figure(name, found, "requests", peer=peer))
+    return figures
 
 
-def _ramped(ledger: Ledger, canary: Canary) -> Trial:
-    """A trial that has gone through every step."""
-    served = [Served(version=n, model=ModelRef(digest=f"{n:064x}", path=str(n), files={})) for n in (1, 2)]
-    current = machine.promote(ledger.release(), served[0], reason="benchmark")
-    ledger.append(current, actor="benchmark")
-    current = machine.start_shadow(current, served[1], shadow=0.0, steps=canary.steps, reason="benchmark")
-    for _ in canary.steps:
-        current = machine.ramp(current, reason="benchmark")
-        ledger.append(current, actor="benchmark")
-    trial = trials.find(ledger, 2)
-    assert trial is not None
-    return trial
+def _noticed(errors: ArmComparison) -> bool:
+    return errors.noticed
 
 
-def _requests(canary: Canary, trial: Trial, seed: int) -> int:
-    """The challenger's requests up to the block at whose end harm is shown first."""
-    rows = pd.concat(list(_steps(canary, trial, np.random.default_rng(seed))), ignore_index=True)
-    tried = rows["tried"].to_numpy()
-    ends = [block.stop for block in arms.blocks(tried)]
-    low, high = 0, len(ends)
-    while low < high:  # what was shown to be worse stays so
+def _harm(errors: ArmComparison) -> bool:
+    return errors.harm
+
+
+def _requests(canary: Canary, shown: Callable[[ArmComparison], bool], seed: int) -> int:
+    """The challenger's requests up to the first at which it is shown."""
+    answers = _answers(canary, np.random.default_rng(seed))
+    places = np.flatnonzero(answers.tried)
+    low, high = 0, len(places)
+    while low < high:  # what was shown stays so
         middle = (low + high) // 2
-        if arms.errors(canary, trial, rows[: ends[middle]], required=True).harm:
+        errors = Errors(canary)
+        errors.take(answers[: places[middle] + 1])
+        if shown(errors.compared()):
             high = middle
         else:
             low = middle + 1
-    return int(tried[: ends[low]].sum()) if low < len(ends) else MOST_REQUESTS
+    return low + 1 if low < len(places) else MOST_REQUESTS
 
 
-def _steps(canary: Canary, trial: Trial, random: np.random.Generator) -> Iterator[pd.DataFrame]:
-    """The rows of each step: as long as it must last, the last one until many requests are through."""
-    for decision in trial.decisions:
-        last = decision is trial.current
-        wanted = MOST_REQUESTS if last else canary.step_requests
-        share = decision.release.share
+def _answers(canary: Canary, random: np.random.Generator) -> Answers:
+    """The answers of each step: as many as it must have, and of the last one many."""
+    parts = []
+    for step, share in enumerate(canary.steps, start=1):
+        wanted = MOST_REQUESTS if share == canary.steps[-1] else canary.step_requests
         tried = random.random(int(wanted / share * 2)) < share
         tried = tried[: int(np.flatnonzero(tried)[wanted - 1]) + 1]
-        failed = random.random(len(tried)) < np.where(tried, CHALLENGER_FAILS, CHAMPION_FAILS)
-        yield pd.DataFrame({"release": decision.entry.number, "tried": tried, "failed": failed})
+        parts.append((np.full(len(tried), step), np.full(len(tried), share), tried))
+    decision, share, tried = (np.concatenate(column) for column in zip(*parts, strict=True))
+    rows = len(tried)
+    unused: dict[str, Any] = {"at": np.arange(rows), "latency_ms": np.ones(rows), "answer": np.zeros((rows, 1))}
+    return Answers(
+        id=np.arange(rows, dtype=np.uint64) << np.uint64(16),
+        decision=decision,
+        share=share,
+        tried=tried,
+        name=np.full(rows, -1),
+        chance=share,
+        failed=random.random(rows) < np.where(tried, CHALLENGER_FAILS, CHAMPION_FAILS),
+        **unused,
+    )
 
 
 def _standard_error(values: list[int]) -> float:

@@ -121,3 +121,12 @@ def test_restoring_the_champion_is_refused_unless_it_drops_a_challenger() -> Non
     with pytest.raises(ReleaseError, match="champion already"):
         restore(promote(Release(), served(1), reason="r"), served(1), reason="r")
     assert restore(at_step(1), served(1), reason="r").challenger is None
+
+
+def test_every_trial_draws_a_salt_of_its_own_and_keeps_it() -> None:
+    first, second = begun(), begun()
+    assert first.salt
+    assert first.salt != second.salt
+    ramped = ramp(first, reason="on")
+    assert ramp(pause(ramped, reason="wait"), reason="on").salt == first.salt
+    assert roll_back(ramped, reason="no").salt == ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from retrain.artifacts import ModelRef
 from retrain.ledger.release import Release, Served
-from retrain.serving.router import entity_name, goes_to_challenger, is_shadowed, unit
+from retrain.serving.router import entity_name, goes_to_challenger, is_shadowed, tossed, unit
 
 
 def release(share: float, shadow: float = 0.0, digest: str = "a") -> Release:
@@ -49,6 +49,20 @@ def test_the_share_is_kept_over_many_entities(share: float) -> None:
     names = [f"N{number}" for number in range(20_000)]
     got = sum(goes_to_challenger(release(share), name) for name in names) / len(names)
     assert abs(got - share) < 5 * (share * (1 - share) / len(names)) ** 0.5
+
+
+def test_another_trial_draws_other_entities_also_of_the_same_model() -> None:
+    names = [f"N{number}" for number in range(2_000)]
+    first = {name for name in names if goes_to_challenger(release(0.5).model_copy(update={"salt": "one"}), name)}
+    second = {name for name in names if goes_to_challenger(release(0.5).model_copy(update={"salt": "two"}), name)}
+    assert 350 < len(first & second) < 650
+
+
+def test_a_row_that_names_nobody_is_a_coin_of_the_steps_share() -> None:
+    got = sum(tossed(release(0.25)) for _ in range(20_000)) / 20_000
+    assert abs(got - 0.25) < 5 * (0.25 * 0.75 / 20_000) ** 0.5
+    assert not tossed(release(0.0))
+    assert tossed(release(1.0))
 
 
 def test_another_challenger_gets_other_entities_and_shadows_are_drawn_apart() -> None:

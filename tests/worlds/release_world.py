@@ -20,6 +20,7 @@ from retrain.rollout.canary import Canary
 from retrain.rollout.phase import Phase
 from retrain.rollout.progress import Progress
 from retrain.rollout.shadow import Shadow
+from retrain.serving.router import goes_to_challenger
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.spec import Spec
@@ -173,11 +174,11 @@ class World:
             truth, latency = float(self.random.beta(1, 3)), float(self.random.gamma(4, 1))
             fails, challenger_fails = self.random.random(2) < (champion_errors, challenger_errors)
             base = {"at": self.at, "id": f"r{self.ids}", "release": number, "inputs": "{}"}
-            base |= {"entity": f"N{self.random.integers(entities)}"}
+            base |= {"entity": f"N{self.random.integers(entities)}" if self.spec.source.entity else None}
             champion = base | answer("champion", release.champion, truth, latency, failed=bool(fails))
             worse, slow = float(np.clip(truth + shift, 0, 1)), latency * slower
             failed = bool(challenger_fails)
-            if release.state == "ramping" and self.random.random() < release.share:
+            if release.state == "ramping" and self.tried(release, base["entity"]):
                 rows.append(base | answer("challenger", release.challenger, worse, slow, failed=failed))
                 if failed:
                     rows.append(base | answer("fallback", release.champion, truth, latency, failed=False))
@@ -190,6 +191,10 @@ class World:
         self.write("predictions", rows)
         if labels:
             self.write("labels", known)
+
+    def tried(self, release: Release, entity: str | None) -> bool:
+        """Whose turn it is, as a gateway says it."""
+        return self.random.random() < release.share if entity is None else goes_to_challenger(release, entity)
 
     def write(self, table: Any, rows: list[dict[str, Any]], *, segment: str = "gateway") -> None:
         """One part of the log."""

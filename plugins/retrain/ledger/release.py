@@ -21,6 +21,7 @@ The functions here are pure: each takes the release that stands and returns the 
 
 from __future__ import annotations
 
+import secrets
 from typing import ClassVar, Literal
 
 from typing_extensions import override
@@ -51,6 +52,7 @@ class Release(Body):
     :param step: the ramp's step, counted from 1; 0 outside a ramp.
     :param steps: the shares of the whole ramp.
     :param started: when this challenger's release began.
+    :param salt: of the hash that draws who is the challenger's; a trial's own, so that nobody can know it before.
     :param reason: why, for the person who reads it at night.
     """
 
@@ -65,6 +67,7 @@ class Release(Body):
     step: int = 0
     steps: tuple[float, ...] = ()
     started: Moment | None = None
+    salt: str = ""
     reason: str = ""
 
     @property
@@ -113,13 +116,17 @@ def start_shadow(
             "step": 0,
             "steps": steps,
             "started": now(),
+            "salt": secrets.token_hex(16),
             "reason": reason,
         }
     )
 
 
-def ramp(current: Release, *, reason: str) -> Release:
-    """Go to the next step: from shadow to the first, from step k to k+1, from paused back to step k."""
+def ramp(current: Release, *, shadow: float = 0.0, reason: str) -> Release:
+    """Go to the next step: from shadow to the first, from step k to k+1, from paused back to step k.
+
+    :param shadow: the share of the champion's requests that the challenger goes on to answer unheard.
+    """
     _require(current, {"shadowing", "ramping", "paused"}, "be ramped")
     step = max(current.step, 1) if current.state == "paused" else current.step + 1
     if step > len(current.steps):
@@ -128,7 +135,7 @@ def ramp(current: Release, *, reason: str) -> Release:
             do="promote it, or roll it back.",
         )
     share = current.steps[step - 1]
-    update = {"state": "ramping", "step": step, "share": share, "shadow": 0.0, "reason": reason}
+    update = {"state": "ramping", "step": step, "share": share, "shadow": shadow, "reason": reason}
     return current.model_copy(update=update)
 
 

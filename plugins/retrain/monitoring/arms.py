@@ -1,218 +1,234 @@
-"""The two arms of a trial compared: failures, latency and loss of a challenger against the champion's.
+"""The two arms of a canary compared by what is known at once: failures and latency.
 
-Rows come sorted by time and are cut into blocks by a rule that looks at counts only; blocks that are complete stay as
-they are when later rows come, so every look continues the same sequence and the sequential tests of
-:mod:`retrain.stats` may be looked at any number of times. (A gateway that ships its rows late inserts them where they
-belong in time.)
+Each metric asks three things of the same rows, and each may be asked at every look:
 
-Two error budgets, each ``canary.alpha``:
-
-* *Harm* (a harmless challenger is rolled back): shared by the shadow's test and each of the canary's metrics, so that
-  all of them together alarm falsely with at most this probability (Bonferroni).
-* *Exclusion* (a harmful challenger is promoted): each metric has the whole budget, because **all** of them must
+* *worse*: does the challenger do worse at all? A bet on the arm (:mod:`retrain.stats.arm_bet`), which assumes nothing
+  of the outcomes but that we tossed the coin. It has the metric's part of ``canary.alpha``: all metrics together call a
+  challenger that is no worse harmful with at most that probability (Bonferroni).
+* *beyond*: is it worse by more than is allowed? A challenger within the margin passes for beyond it with a probability
+  of at most BEYOND. Both together are harm.
+* *within*: is harm beyond the margin excluded? Each metric has the whole of ``alpha``, because **all** of them must
   exclude harm before anything is promoted, and one that is truly harmful does so with at most this probability
   (intersection-union test; Berger 1982).
-
-Harm means: shown to be worse than the champion, and not shown to be within the margin.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from retrain.ledger.trial import Trial
+from retrain.monitoring.answers import Answers
+from retrain.monitoring.blocks import Blocks
+from retrain.monitoring.coins import Once
 from retrain.monitoring.evidence import ArmComparison
-from retrain.spec.canary import Canary, LatencyMetric, LossMetric
+from retrain.spec.canary import Canary, LatencyMetric
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
     from numpy.typing import NDArray
 
-T = TypeVar("T")
-
-BLOCK_ROWS = 5
-"""A block has at least this many rows of each arm …"""
-
-BLOCK_GROWTH = 0.05
-"""… and this share of the arm's rows before it: a decision waits for 5 % more rows at most, and the number of
-blocks grows with the logarithm of the traffic."""
+BEYOND = 0.1
+"""Probability with which a challenger that is worse, but within the margin, may be called beyond it."""
 
 
-def errors(canary: Canary, trial: Trial, rows: pd.DataFrame, *, required: bool) -> ArmComparison:
-    """Requests without a usable answer.
+class Errors:
+    """Requests without a usable answer."""
 
-    :param required: must harm be excluded before a promotion?
-    """
-    from retrain.stats.error_rate import ErrorRateTest
+    def __init__(self, canary: Canary) -> None:
+        from retrain.stats.allowed_rate import AllowedRate
+        from retrain.stats.arm_bet import EventBet
+        from retrain.stats.mean_difference import MeanDifference
 
-    harm, exclude = _both(canary, ErrorRateTest)
-    failed, tried = _flags(rows, "failed"), _flags(rows, "tried")
-    shares = {d.entry.number: d.release.share for d in trial.decisions}
-    releases = rows["release"].to_numpy()
-    for block in blocks(tried):
-        mine, broken = tried[block], failed[block]
-        for test in (harm, exclude):
-            test.observe(
-                share=shares.get(int(releases[block.stop - 1]), 0.0),
-                champion_requests=int((~mine).sum()),
-                champion_errors=int(broken[~mine].sum()),
-                challenger_requests=int(mine.sum()),
-                challenger_errors=int(broken[mine].sum()),
+        self._margin = canary.errors.margin
+        self._worse, self._beyond = EventBet(canary.alpha_of("errors")), AllowedRate(BEYOND)
+        self._within = MeanDifference(canary.alpha, bounds=(0.0, 1.0))
+        self._blocks, self._failed, self._asked = Blocks(columns=2), Once(), Once()
+        self._rows, self._failures = [0, 0], [0, 0]
+
+    def take(self, rows: Answers) -> None:
+        """Take up what came."""
+        import numpy as np
+
+        broken = np.flatnonzero(rows.failed)
+        broken = broken[self._failed.first(rows.name[broken], rows.decision[broken])]
+        broken = broken[rows.coin[broken]]
+        self._worse.observe(tried=rows.tried[broken], chance=rows.chance[broken])
+        own = np.flatnonzero(rows.tried & self._asked.first(rows.name, rows.decision))
+        self._beyond.observe(failed=rows.failed[own], allowed=self._allowed(rows)[own])
+        for arm in (0, 1):
+            self._rows[arm] += int((rows.tried == bool(arm)).sum())
+            self._failures[arm] += int((rows.failed & (rows.tried == bool(arm))).sum())
+        for champion, challenger in self._blocks.add(
+            rows.decision, rows.tried, np.column_stack([rows.failed, rows.whose])
+        ):
+            self._within.observe(
+                champion=champion[:, 0],
+                challenger=challenger[:, 0],
+                champion_entities=champion[:, 1].astype(np.int64),
+                challenger_entities=challenger[:, 1].astype(np.int64),
             )
-    margin = canary.errors.margin
-    within = exclude.upper < margin
-    said = (
-        f"errors: challenger {int(failed[tried].sum()):,} of {int(tried.sum()):,}, "
-        f"champion {int(failed[~tried].sum()):,} of {int((~tried).sum()):,}"
-    )
+
+    def compared(self) -> ArmComparison:
+        """What they come to so far."""
+        champion, challenger = (f / n if n else None for f, n in zip(self._failures, self._rows, strict=True))
+        upper = self._within.upper
+        said = (
+            f"errors: challenger {self._failures[1]:,} of {self._rows[1]:,}, "
+            f"champion {self._failures[0]:,} of {self._rows[0]:,}"
+        )
+        return comparison(
+            "errors",
+            said,
+            noticed=self._worse.shown,
+            beyond=self._beyond.shown,
+            within=upper < self._margin,
+            champion=champion,
+            challenger=challenger,
+            rows=self._rows,
+            upper=upper,
+            margin=self._margin,
+            bound=f"at most {upper:+.2%}" if math.isfinite(upper) else "too few rows for a bound",
+            allowed=f"{self._margin:.2%}",
+        )
+
+    def _allowed(self, rows: Answers) -> NDArray[np.float64]:
+        """The rate that is allowed at each row: the champion's until then, and the margin."""
+        import numpy as np
+
+        asked = self._rows[0] + np.cumsum(~rows.tried)
+        failed = self._failures[0] + np.cumsum(~rows.tried & rows.failed)
+        return np.minimum((failed + 0.5) / (asked + 1.0) + self._margin, 0.99)
+
+
+class Latency:
+    """How long the answers took: a quantile of each arm."""
+
+    def __init__(self, canary: Canary, wanted: LatencyMetric) -> None:
+        from retrain.stats.arm_bet import SizeBet
+        from retrain.stats.mean_difference import MeanDifference
+        from retrain.stats.milliseconds import Milliseconds
+
+        self._wanted = wanted
+        self._worse = SizeBet(canary.alpha_of("latency"))
+        self._slower = MeanDifference(canary.alpha, bounds=(0.0, 1.0))
+        self._blocks, self._once = Blocks(columns=2), Once()
+        self._seen = (Milliseconds(), Milliseconds())
+        self._warm = 0
+
+    def take(self, rows: Answers) -> None:
+        """Take up what came."""
+        import numpy as np
+
+        rows = self._warmed(rows)
+        rows = rows[np.isfinite(rows.latency_ms) & (rows.latency_ms >= 0.0) & ~rows.failed]
+        values = self._comparable(rows)
+        first = np.flatnonzero(self._once.first(rows.name, rows.decision) & rows.coin)
+        self._worse.observe(
+            values=values[first], tried=rows.tried[first], chance=rows.chance[first], strata=rows.decision[first]
+        )
+        columns = np.column_stack([rows.latency_ms, rows.whose])
+        for champion, challenger in self._blocks.add(rows.decision, rows.tried, columns):
+            self._compare(champion, challenger)
+
+    def compared(self) -> ArmComparison:
+        """What they come to so far."""
+        wanted = self._wanted
+        champion, challenger = (seen.quantile(wanted.quantile) for seen in self._seen)
+        leaves_out = f", the first {self._warm:,} left out" if self._warm else ""
+        return comparison(
+            "latency",
+            f"latency: {_ms(challenger)} against {_ms(champion)}{leaves_out}",
+            noticed=self._worse.shown,
+            beyond=self._slower.lower > 0.0,
+            within=self._slower.upper < 0.0,
+            champion=champion,
+            challenger=challenger,
+            rows=[seen.count for seen in self._seen],
+            upper=math.inf,
+            margin=wanted.ratio,
+            bound="",
+            allowed=f"{wanted.ratio:g} times + {wanted.floor:g} ms",
+        )
+
+    def _warmed(self, rows: Answers) -> Answers:
+        """Without what came until the challenger had answered often enough: its first answers are slow by loading.
+
+        The champion's rows of that time are left out too, and whoever was asked then is not bet on: else it would be
+        the arm that says which rows count.
+        """
+        import numpy as np
+
+        lacking = self._wanted.warmup - self._warm
+        if lacking <= 0:
+            return rows
+        cold = np.cumsum(rows.tried) - rows.tried < lacking
+        self._warm += int((rows.tried & cold).sum())
+        self._once.first(rows.name[cold], rows.decision[cold])
+        return rows[~cold]
+
+    def _comparable(self, rows: Answers) -> NDArray[np.float64]:
+        """Milliseconds with what is allowed taken off the challenger's: alike in both arms at the margin."""
+        import numpy as np
+
+        own = np.maximum(rows.latency_ms - self._wanted.floor, 0.0) / self._wanted.ratio
+        return np.where(rows.tried, own, rows.latency_ms)
+
+    def _compare(self, champion: NDArray[np.float64], challenger: NDArray[np.float64]) -> None:
+        """Compare how many answers take as long as the champion's quantile of the blocks before."""
+        import numpy as np
+
+        line = self._seen[0].at_least(self._wanted.quantile)
+        if line is not None:
+            self._slower.observe(
+                champion=champion[:, 0] >= line,
+                challenger=challenger[:, 0] >= self._wanted.ratio * line + self._wanted.floor,
+                champion_entities=champion[:, 1].astype(np.int64),
+                challenger_entities=challenger[:, 1].astype(np.int64),
+            )
+        for seen, block in zip(self._seen, (champion, challenger), strict=True):
+            seen.add(block[:, 0])
+
+
+def comparison(
+    name: str,
+    said: str,
+    *,
+    noticed: bool,
+    beyond: bool,
+    within: bool,
+    champion: float | None,
+    challenger: float | None,
+    rows: list[int],
+    upper: float,
+    margin: float,
+    bound: str,
+    allowed: str,
+    required: bool = True,
+) -> ArmComparison:
+    """One metric's judgement, with its words."""
+    if within:
+        judged = f"harm beyond {allowed} is excluded"
+    elif noticed and beyond:
+        judged = f"shown to be worse by more than {allowed}"
+    elif noticed:
+        judged = f"shown to be worse; harm beyond {allowed} is neither shown nor excluded"
+    else:
+        judged = f"harm beyond {allowed} is not excluded"
     return ArmComparison(
-        name="errors",
-        worse=harm.harmful,
+        name=name,
+        worse=noticed and beyond,
+        noticed=noticed,
         within=within,
         required=required,
-        champion=_mean(failed[~tried]),
-        challenger=_mean(failed[tried]),
-        champion_rows=int((~tried).sum()),
-        challenger_rows=int(tried.sum()),
-        upper=_finite(exclude.upper),
+        champion=champion,
+        challenger=challenger,
+        champion_rows=rows[0],
+        challenger_rows=rows[1],
+        upper=upper if math.isfinite(upper) else None,
         margin=margin,
-        summary=f"{said} ({_judged(harm.harmful, within, f'at most {exclude.upper:+.2%}; ', f'{margin:.2%}')})",
+        summary=f"{said} ({'; '.join(part for part in (bound, judged) if part)})",
     )
 
 
-def latency(canary: Canary, wanted: LatencyMetric, rows: pd.DataFrame) -> ArmComparison:
-    """How long the answers took: a quantile of each arm."""
-    import numpy as np
-
-    from retrain.stats.latency import QuantileRatio
-
-    def test_of(alpha: float) -> QuantileRatio:
-        return QuantileRatio(alpha, quantile=wanted.quantile, margin=wanted.ratio, floor_ms=wanted.floor)
-
-    harm, exclude = _both(canary, test_of)
-    milliseconds = rows["latency_ms"].to_numpy(dtype=float)
-    usable = np.isfinite(milliseconds) & (milliseconds >= 0) & ~_flags(rows, "failed")
-    milliseconds, tried = milliseconds[usable], _flags(rows, "tried")[usable]
-    for block in blocks(tried):
-        mine, values = tried[block], milliseconds[block]
-        for test in (harm, exclude):
-            test.observe(champion=values[~mine], challenger=values[mine])
-    allowed = f"{wanted.ratio:g} times + {wanted.floor:g} ms"
-    return ArmComparison(
-        name="latency",
-        worse=harm.harmful,
-        within=exclude.acceptable,
-        required=True,
-        champion=_finite(exclude.champion_value),
-        challenger=_finite(exclude.challenger_value),
-        champion_rows=int((~tried).sum()),
-        challenger_rows=int(tried.sum()),
-        margin=wanted.ratio,
-        summary=f"latency: {_ms(exclude.challenger_value)} against {_ms(exclude.champion_value)} "
-        f"({_judged(harm.harmful, exclude.acceptable, '', allowed)})",
-    )
-
-
-def loss(
-    canary: Canary,
-    wanted: LossMetric,
-    rows: pd.DataFrame,
-    *,
-    entities: NDArray[np.int64] | None,
-    bounds: tuple[float, float] | None,
-) -> ArmComparison:
-    """How wrong the answers were, as far as their labels are known.
-
-    :param entities: whom each row is about, where rows about one are not independent.
-    :param bounds: the least and the largest loss there is; None where there are none.
-    """
-    from retrain.stats.mean_difference import MeanDifference
-
-    harm, exclude = _both(canary, lambda alpha: MeanDifference(alpha, bounds=bounds))
-    lost, tried = rows["loss"].to_numpy(dtype=float), _flags(rows, "tried")
-    for block in blocks(tried):
-        mine, values = tried[block], lost[block]
-        whose = None if entities is None else entities[block]
-        for test in (harm, exclude):
-            test.observe(
-                champion=values[~mine],
-                challenger=values[mine],
-                champion_clusters=None if whose is None else whose[~mine],
-                challenger_clusters=None if whose is None else whose[mine],
-            )
-    within = exclude.upper < wanted.margin
-    bound = f"at most {exclude.upper:+.4f}; " if math.isfinite(exclude.upper) else "not enough labels; "
-    return ArmComparison(
-        name="loss",
-        worse=harm.harmful,
-        within=within,
-        required=wanted.required,
-        champion=_mean(lost[~tried]),
-        challenger=_mean(lost[tried]),
-        champion_rows=int((~tried).sum()),
-        challenger_rows=int(tried.sum()),
-        upper=_finite(exclude.upper),
-        margin=wanted.margin,
-        summary=f"loss: {_number(_mean(lost[tried]))} on {int(tried.sum()):,} labels, champion "
-        f"{_number(_mean(lost[~tried]))} on {int((~tried).sum()):,} "
-        f"({_judged(harm.harmful, within, bound, f'{wanted.margin:g}')})",
-    )
-
-
-def _both(canary: Canary, make: Callable[[float], T]) -> tuple[T, T]:
-    """The same test twice: to show harm, with its part of the budget; and to exclude it, with the whole of it."""
-    tests = 1 + (canary.shadow.requests > 0) + (canary.latency is not None) + (canary.loss is not None)
-    return make(canary.alpha / tests), make(canary.alpha)
-
-
-def blocks(tried: NDArray[np.bool_]) -> Iterator[slice]:
-    """Cut a sequence of both arms' rows into blocks that hold enough of each; what is left over waits.
-
-    A block ends at the first row where each arm has BLOCK_ROWS rows, or BLOCK_GROWTH of its rows before, if that is
-    more. Rows that come later never move a block.
-
-    :param tried: which rows are the challenger's.
-    """
-    import numpy as np
-
-    places = (np.flatnonzero(~tried), np.flatnonzero(tried))
-    start, seen = 0, [0, 0]
-    while True:
-        wanted = [rows + max(BLOCK_ROWS, math.ceil(BLOCK_GROWTH * rows)) for rows in seen]
-        if any(len(place) < need for place, need in zip(places, wanted, strict=True)):
-            return
-        stop = 1 + max(int(place[need - 1]) for place, need in zip(places, wanted, strict=True))
-        yield slice(start, stop)
-        start, seen = stop, [int(np.searchsorted(place, stop)) for place in places]
-
-
-def _flags(rows: pd.DataFrame, column: str) -> NDArray[np.bool_]:
-    return rows[column].to_numpy(dtype=bool)
-
-
-def _mean(values: NDArray[Any]) -> float | None:
-    return float(values.mean()) if len(values) else None
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.4f}"
-
-
-def _ms(value: float) -> str:
-    return f"{value:.3g} ms" if math.isfinite(value) else "nothing"
-
-
-def _judged(worse: bool, within: bool, bound: str, margin: str) -> str:
-    """One metric's judgement in a few words."""
-    if within:
-        return f"{bound}harm beyond {margin} is excluded"
-    if worse:
-        return "shown to be worse"
-    return f"{bound}harm beyond {margin} is not excluded"
+def _ms(value: float | None) -> str:
+    return "nothing" if value is None else f"{value:.3g} ms"

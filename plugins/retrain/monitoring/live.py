@@ -1,13 +1,11 @@
 """What the prediction log says of a challenger, read look by look.
 
-The evidence is a pure function of the rows in the log: it does not matter how often, or in which process, one
-looked before. Rows are sorted by time and compared, metric by metric, in :mod:`retrain.monitoring.arms`.
+What came is folded once, in order of time, and a look costs what is new. So the evidence is a function of the log, not
+of how often one looked: as far as the log comes in order of time. A row that comes late is taken up when it comes.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,32 +13,26 @@ from retrain.artifacts import Candidate, FeatureSet
 from retrain.errors import ObjectMissing, ReleaseError
 from retrain.ledger.trial import Trial, find
 from retrain.log.reader import LogReader
-from retrain.metrics.label_loss import losses
-from retrain.monitoring import arms
-from retrain.monitoring.evidence import ArmComparison, LiveEvidence
+from retrain.monitoring.evidence import LiveEvidence
+from retrain.monitoring.paired_loss import PairedLoss
+from retrain.monitoring.pairs import Pairs
+from retrain.monitoring.ramping import Ramping
+from retrain.monitoring.ripening import Labels, Waiting
+from retrain.monitoring.shadowing import Shadowing
 from retrain.site import Site
 from retrain.spec import Spec
 
 if TYPE_CHECKING:
-    import numpy as np
     import pandas as pd
-    from numpy.typing import NDArray
-
-MOST_ROWS = 1_000_000
-"""Beyond this many rows and labels only every second, fourth, … request is looked at, chosen by the hash of its id.
-It keeps memory below about 300 MB; by then everything is long decided, unless labels are missing."""
 
 CLOCKS = timedelta(minutes=5)
 """How far a gateway's clock may be behind that of the ledger's writer."""
-
-KEPT = ("at", "id", "release", "arm", "entity", "failed", "latency_ms")
 
 
 class LogWatch:
     """Reads the prediction log for one challenger's newest trial.
 
-    It costs nothing until the first look, keeps no state that the log does not hold, and may be thrown away and made
-    again at any time.
+    It costs nothing until the first look, and may be thrown away and made again at any time.
 
     :param spec: the pipeline.
     :param candidate: the challenger.
@@ -53,7 +45,6 @@ class LogWatch:
         self.site = site
         self._reader: LogReader | None = None
         self._begun = 0
-        self._last: tuple[object, LiveEvidence] | None = None
 
     def shadow(self) -> LiveEvidence:
         """Look at the log; what the shadow answers say.
@@ -61,47 +52,22 @@ class LogWatch:
         :raises ReleaseError: the version has no trial.
         :raises StoreError, LogBroken: the log cannot be read now.
         """
-        return self._seen(self._shadow)
+        self._look()
+        return self._shadowing.evidence(self._paired)
 
     def canary(self) -> LiveEvidence:
         """Look at the log; what the live requests of both arms say. Raises as :meth:`shadow` does."""
-        return self._seen(self._canary)
+        self._look()
+        return self._ramping.evidence(self._paired)
 
-    def _seen(self, fold: Callable[[Trial], LiveEvidence]) -> LiveEvidence:
-        """Look, and fold the rows anew if there is anything new."""
-        trial = self._look()
-        state = (fold, trial.current.entry.number, len(self._rows), len(self._labels), sum(self._asked.values()))
-        if self._last is None or self._last[0] != state:
-            self._last = (state, fold(trial))
-        return self._last[1]
-
-    def _shadow(self, trial: Trial) -> LiveEvidence:
-        rows = self._phase(trial.numbers("shadowing"), "shadow")
-        return self._evidence(rows, 0, [arms.errors(self.spec.canary, trial, rows, required=False)])
-
-    def _canary(self, trial: Trial) -> LiveEvidence:
-        rows = self._phase(trial.numbers("ramping"), "challenger")
-        canary = self.spec.canary
-        metrics = [arms.errors(canary, trial, rows, required=True)]
-        labelled = rows[:0]
-        if canary.latency is not None:
-            metrics.append(arms.latency(canary, canary.latency, rows))
-        if canary.loss is not None:
-            labelled, bounds = self._labelled(rows), None if self.spec.task == "regression" else (0.0, 1.0)
-            metrics.append(arms.loss(canary, canary.loss, labelled, entities=self._entities(labelled), bounds=bounds))
-        return self._evidence(rows, len(labelled), metrics)
-
-    # -- the rows ------------------------------------------------------------------------------------------------
-
-    def _look(self) -> Trial:
-        """Take up what the log got since the last look, and read the trial as it stands now."""
+    def _look(self) -> None:
+        """Take up what the log got since the last look."""
         trial = self._trial()
         if self._reader is None or trial.begun.entry.number != self._begun:
             self._begin(trial)
         assert self._reader is not None
         predictions, labels = self._reader.poll()
-        self._take(predictions, labels)
-        return self._trial()  # read after the log, so that it knows every decision the log names
+        self._take(self._trial(), predictions, labels)  # read after the log, so that it knows all the log names
 
     def _trial(self) -> Trial:
         trial = find(self.site.ledger(self.spec.name), self.candidate.version)
@@ -113,92 +79,60 @@ class LogWatch:
         return trial
 
     def _begin(self, trial: Trial) -> None:
-        import pandas as pd
-
         self._begun = trial.begun.entry.number
         began = self.site.ledger(self.spec.name).spans()[trial.begun.entry.number - 1]
         self._reader = LogReader(self.site.store, self.spec.name, (began.earliest or began.at) - CLOCKS)
-        self._last = None
-        self._kept_share = 1.0
-        self._kept = [*KEPT, "output"] if self.spec.task == "multiclass" else [*KEPT, "score"]
-        self._rows = pd.DataFrame(columns=self._kept)
-        self._labels = pd.DataFrame(columns=["at", "id", "label"])
-        self._asked: dict[int, int] = {}
+        self._shadowing = Shadowing(self.spec.canary)
+        self._pairs = Pairs("output" if self.spec.task == "multiclass" else "score")
+        waiting = Waiting(self.spec.task, self._classes(), self.spec.source.label_delay)
+        canary = self.spec.canary
+        self._paired = (
+            PairedLoss(canary, canary.loss, self.spec.task, waiting) if canary.loss and canary.paired else None
+        )
+        self._ramping = Ramping(self.spec, waiting if canary.loss and not canary.paired else None)
 
-    def _take(self, predictions: pd.DataFrame, labels: pd.DataFrame) -> None:
-        import pandas as pd
+    def _take(self, trial: Trial, predictions: pd.DataFrame, labels: pd.DataFrame) -> None:
+        shares = {d.entry.number: d.release.share for d in trial.decisions if d.release.state == "ramping"}
+        live = predictions["release"].isin(list(shares)) & predictions["arm"].isin(["champion", "challenger"])
+        if live.any():
+            self._ramping.take(self._with_failures(predictions[live]), shares)
+        beside = predictions["release"].isin([*shares, *trial.numbers("shadowing")])
+        beside &= predictions["arm"].isin(["champion", "shadow"])
+        if beside.any():
+            self._take_pairs(trial, self._with_failures(predictions[beside]))
+        if len(predictions) or len(labels):
+            self._take_labels(Labels.of(labels))
 
-        mine = predictions[predictions["release"] >= self._begun]
-        mine = mine[mine["arm"].isin(["champion", "challenger", "shadow"])]
-        heard = mine[mine["arm"] != "champion"]
-        for number, count in heard["release"].value_counts().items():
-            self._asked[int(number)] = self._asked.get(int(number), 0) + int(count)  # type: ignore[call-overload]
-        if len(mine):
-            mine = self._sample(mine.assign(failed=self._failed(mine)).loc[:, self._kept])
-            self._rows = pd.concat([self._rows, mine]) if len(self._rows) else mine
-        if len(labels):
-            labels = self._sample(labels.loc[:, ["at", "id", "label"]])
-            self._labels = pd.concat([self._labels, labels]) if len(self._labels) else labels
-        while len(self._rows) + len(self._labels) > MOST_ROWS:
-            self._kept_share /= 2
-            self._rows, self._labels = self._sample(self._rows), self._sample(self._labels)
-
-    def _sample(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The rows whose id hashes below the share that is kept: of both arms alike, whatever came of them."""
-        if self._kept_share == 1.0:
-            return frame
+    def _take_pairs(self, trial: Trial, rows: pd.DataFrame) -> None:
+        """What the champion said, and the challenger unheard: in the shadow, and beside the ramp."""
         import numpy as np
 
-        below = self._kept_share * 2**32
-        kept = np.fromiter((zlib.crc32(str(one).encode()) < below for one in frame["id"]), dtype=bool, count=len(frame))
-        return frame[kept]
+        pairs, failed = self._pairs.take(rows)
+        if self._paired is not None:
+            self._paired.take(pairs)
+        shadowing = trial.numbers("shadowing")
+        before = np.isin(pairs.decision, shadowing)
+        rows = rows[rows["release"].isin(shadowing)]
+        if len(rows) or before.any():
+            self._shadowing.take(rows, pairs[before], failed[before])
 
-    def _failed(self, rows: pd.DataFrame) -> pd.Series[bool]:
-        """Which requests got no usable answer: an error, or one that is not a number."""
+    def _take_labels(self, labels: Labels) -> None:
+        self._ramping.label(labels)
+        if self._paired is not None:
+            self._paired.label(labels)
+
+    def _with_failures(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows with ``failed``: those without a usable answer, an error or one that is not a number."""
         import numpy as np
 
         if self.spec.task == "multiclass":
-            usable = rows["output"].notna()
+            usable = rows["output"].notna().to_numpy()
         else:
-            usable = rows["score"].astype(float).map(np.isfinite)
-        return rows["error"].notna() | ~usable
-
-    def _phase(self, numbers: list[int], tried: str) -> pd.DataFrame:
-        """The rows of both arms under some routing decisions, in order of time; ``tried`` marks the challenger's."""
-        rows = self._rows[self._rows["release"].isin(numbers) & self._rows["arm"].isin(["champion", tried])]
-        rows = rows.sort_values(["at", "id", "arm"], kind="stable")
-        return rows.assign(tried=rows["arm"] == tried)
-
-    def _labelled(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Answered rows with their loss, in the order in which their labels came.
-
-        An id's first label counts, and its first answer: labels that come twice change nothing, labels of unknown ids
-        and labels that are no class of this model are left out.
-        """
-        answered = rows[~rows["failed"].astype(bool)].drop_duplicates("id")
-        labels = self._labels.sort_values(["at", "id", "label"], kind="stable").drop_duplicates("id")
-        joined = answered.merge(labels, on="id", suffixes=("", "_label"))
-        joined = joined.sort_values(["at_label", "id"], kind="stable")
-        values = losses(self.spec.task, joined[self._kept[-1]], joined["label"], self._classes())
-        return joined.assign(loss=values).dropna(subset=["loss"])
+            usable = np.isfinite(rows["score"].to_numpy(dtype=float))
+        return rows.assign(failed=rows["error"].notna().to_numpy() | ~usable)
 
     def _classes(self) -> tuple[str, ...]:
         try:
             return self.site.read(FeatureSet, self.candidate.features).classes
         except ObjectMissing:
             return ()
-
-    def _entities(self, rows: pd.DataFrame) -> NDArray[np.int64] | None:
-        """Whom each row is about, as a number; None where the pipeline has no entity."""
-        import numpy as np
-
-        if self.spec.source.entity is None:
-            return None
-        whose = rows["entity"].where(rows["entity"].notna(), rows["id"])
-        return np.array([zlib.crc32(str(one).encode()) for one in whose], dtype=np.int64)
-
-    def _evidence(self, rows: pd.DataFrame, labels: int, metrics: list[ArmComparison]) -> LiveEvidence:
-        tried = int(rows["tried"].sum())
-        return LiveEvidence(
-            champion=len(rows) - tried, challenger=tried, asked=dict(self._asked), labels=labels, metrics=tuple(metrics)
-        )

@@ -56,7 +56,7 @@ class Canary(Phase):
                 steps=self.spec.canary.steps,
                 reason="no shadow was asked for",
             )
-        ramping = machine.ramp(release, reason=f"step 1 of {len(release.steps)}")
+        ramping = machine.ramp(release, shadow=self._beside, reason=f"step 1 of {len(release.steps)}")
         self.ledger.append(ramping, actor=self.request.actor, run=self.request.run, after=head)
         return self.progress("waiting", _at(ramping))
 
@@ -76,8 +76,10 @@ class Canary(Phase):
 
     @override
     def judge(self, trial: Trial, seen: LiveEvidence, head: int) -> Progress:
-        release, lacking = trial.current.release, self._step_lacks(trial, seen)
+        release, lacking = trial.current.release, seen.hold or self._step_lacks(trial, seen)
         last = release.step == len(release.steps)
+        if seen.noticed is not None and self._asks_a_human(trial):
+            return self._pause(trial, f"worse, and not shown to be by more than is allowed: {seen.noticed}", head, seen)
         if last and lacking is None and seen.missing is None:
             return self._pass(trial, seen, head)
         if self.out_of_patience(trial):
@@ -91,6 +93,19 @@ class Canary(Phase):
         reason = f"{spell(self.patience)} are over and nothing is shown: {lacking}"
         if self.spec.canary.on_patience == "rollback":
             return self.roll_back(trial, reason, head, seen)
+        return self._pause(trial, reason, head, seen)
+
+    @property
+    def _beside(self) -> float:
+        """The share of the champion's requests that the challenger answers too, where pairs are compared."""
+        return self.spec.canary.shadow.ramp if self.spec.canary.paired else 0.0
+
+    def _asks_a_human(self, trial: Trial) -> bool:
+        """Is this the first time that a human is to be asked about a challenger that is worse?"""
+        return self.spec.canary.on_worse == "pause" and not trial.numbers("paused")
+
+    def _pause(self, trial: Trial, reason: str, head: int, seen: LiveEvidence | None) -> Progress:
+        """Give it no more requests, and wait for a human."""
         self.write(machine.pause(trial.current.release, reason=reason), trial, head)
         return self.progress("paused", f"version {self.version} is paused: {reason}", seen)
 
@@ -110,7 +125,7 @@ class Canary(Phase):
     def _ramp(self, trial: Trial, seen: LiveEvidence, head: int) -> Progress:
         release = trial.current.release
         reason = f"step {release.step + 1} of {len(release.steps)}: no harm; {seen.summary}"
-        further = machine.ramp(release, reason=reason)
+        further = machine.ramp(release, shadow=self._beside, reason=reason)
         self.write(further, trial, head)
         return self.progress("waiting", _at(further), seen)
 

@@ -31,7 +31,7 @@ from retrain.log.writer import LogWriter
 from retrain.serving.entity import entity_column
 from retrain.serving.follower import Follower
 from retrain.serving.home import require_writable
-from retrain.serving.invocation import Invocation, Refused
+from retrain.serving.invocation import Invocation, Refused, Reply
 from retrain.serving.labels import read_labels
 from retrain.serving.models import store_loader
 from retrain.serving.options import Options
@@ -128,7 +128,7 @@ class Gateway:
         reply = await pipeline.answer(invocation)
         response = _response(protocol.write(invocation, reply))
         response.headers[VERSION_HEADER] = ",".join(str(version) for version in sorted(set(reply.versions)))
-        response.background = BackgroundTask(_shadow, pipeline, invocation)
+        response.background = BackgroundTask(_shadow, pipeline, invocation, reply)
         return response
 
     def _pipeline(self, request: Request) -> ServedPipeline:
@@ -214,7 +214,7 @@ def open_pipeline(site: Site, name: str, options: Options, counters: Counters) -
     """Everything that serves one pipeline, not started yet.
 
     A pipeline whose ``pipeline.yaml`` is broken is served all the same: who answers stands in the ledger. If not even
-    the entity column can be read there, its requests are routed by request id, and ``/health`` says so.
+    the entity column can be read there, each of its rows is routed by itself, and ``/health`` says so.
 
     :raises UsageError: if there is neither a folder nor a ledger of that name.
     :raises GatewayError: if it may not write into its home.
@@ -262,11 +262,11 @@ def _entity(folder: Path) -> tuple[str | None, str | None]:
     except (SpecError, OSError) as error:
         log.error("%s", error)
         what = error.what if isinstance(error, SpecError) else str(error)
-        return None, f"pipeline.yaml cannot be read, so requests are routed by their ids, not by entity: {what}"
+        return None, f"pipeline.yaml cannot be read, so each row is routed by itself, not by entity: {what}"
 
 
-async def _shadow(pipeline: ServedPipeline, invocation: Invocation) -> None:
-    pipeline.shadow(invocation)
+async def _shadow(pipeline: ServedPipeline, invocation: Invocation, reply: Reply) -> None:
+    pipeline.shadow(invocation, reply)
 
 
 def _too_large(limit: int) -> Refused:

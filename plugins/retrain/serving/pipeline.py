@@ -21,7 +21,7 @@ from retrain.serving.labels import Label
 from retrain.serving.options import Options
 from retrain.serving.prometheus import STATES, Counters
 from retrain.serving.protocols.base import Endpoint
-from retrain.serving.router import entity_name, goes_to_challenger, is_shadowed
+from retrain.serving.router import entity_name, goes_to_challenger, is_shadowed, tossed
 from retrain.serving.runtime import Answered, Failed, Result, Runner
 
 SHADOWS_AT_ONCE = 64
@@ -106,7 +106,7 @@ class ServedPipeline:
         """
         routing = self._routing()
         at = time.time_ns() // 1000
-        arms = [self._arm(routing, row, name) for row, name in zip(invocation.rows, invocation.ids, strict=True)]
+        arms = [self._arm(routing, row) for row in invocation.rows]
         asked = await self._ask(routing, invocation.rows, arms)
         final = {a.row: a for a in asked}  # the last word on a row is the fallback's
         answered = all(isinstance(a.result, Answered) for a in final.values())
@@ -128,11 +128,12 @@ class ServedPipeline:
             )
         return routing
 
-    def _arm(self, routing: Routing, row: Row, request_id: str) -> Arm:
-        if routing.release.share <= 0 or not self.log.usable:
+    def _arm(self, routing: Routing, row: Row) -> Arm:
+        release, entity = routing.release, self._entity(row)
+        if release.share <= 0 or not self.log.usable:
             return "champion"
-        name = self._entity(row) or request_id
-        return "challenger" if goes_to_challenger(routing.release, name) else "champion"
+        tried = tossed(release) if entity is None else goes_to_challenger(release, entity)
+        return "challenger" if tried else "champion"
 
     def _entity(self, row: Row) -> str | None:
         return entity_name(row.get(self.entity)) if self.entity else None
@@ -237,12 +238,13 @@ class ServedPipeline:
 
     # -- shadows ---------------------------------------------------------------------------------------------
 
-    def shadow(self, invocation: Invocation) -> None:
-        """Put an answered request to the challenger too, if its turn has come. Never waits."""
+    def shadow(self, invocation: Invocation, reply: Reply) -> None:
+        """Put rows that the champion answered to the challenger too, if their turn has come. Never waits."""
         routing = self.follower.routing
         if routing is None or not self.log.usable:
             return
-        chosen = [row for row, name in enumerate(invocation.ids) if is_shadowed(routing.release, name)]
+        champions = [row for row, version in enumerate(reply.versions) if version == routing.champion.version]
+        chosen = [row for row in champions if is_shadowed(routing.release, invocation.ids[row])]
         if not chosen:
             return
         rows, ids = [invocation.rows[row] for row in chosen], [invocation.ids[row] for row in chosen]

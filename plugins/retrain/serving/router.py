@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from typing import Any
 
-from retrain.ledger.release import Release
+from retrain.ledger.release import Release, Served
 
 
 def unit(salt: str, name: str) -> float:
@@ -18,21 +19,31 @@ def unit(salt: str, name: str) -> float:
 
 
 def goes_to_challenger(release: Release, name: str) -> bool:
-    """Is this entity (or, for a row without one, this request) in the challenger's share?
+    """Is this entity in the challenger's share?
 
-    The salt is the challenger's model digest: a larger share only adds entities, and another challenger gets other
-    entities.
+    The salt is the trial's own: a larger share only adds entities, another trial draws others, also of the same model,
+    and nobody can choose a name by the arm it gets.
     """
     if release.challenger is None or release.share <= 0:
         return False
-    return unit(release.challenger.model.digest, name) < release.share
+    return unit(_salt(release, release.challenger), name) < release.share
+
+
+def tossed(release: Release) -> bool:
+    """Is a row that names no entity in the challenger's share? A coin of its own: a caller's id could be chosen."""
+    return goes_to_challenger(release, secrets.token_hex(8))
 
 
 def is_shadowed(release: Release, request_id: str) -> bool:
     """Is this request also put to the challenger, unheard?"""
     if release.challenger is None or release.shadow <= 0:
         return False
-    return unit(f"shadow {release.challenger.model.digest}", request_id) < release.shadow
+    return unit(f"shadow {_salt(release, release.challenger)}", request_id) < release.shadow
+
+
+def _salt(release: Release, challenger: Served) -> str:
+    """What the trial drew; trials of earlier versions of this package went by the model's digest."""
+    return release.salt or challenger.model.digest
 
 
 def entity_name(value: Any) -> str | None:

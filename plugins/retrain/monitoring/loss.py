@@ -1,0 +1,197 @@
+"""The two arms of a canary compared by how wrong their answers turned out, as far as labels are known.
+
+*Worse* and *beyond* are bets on the arm, in the order in which labels come: when they come, and why, does not matter to
+them. *Within* bounds the difference of means among answers that have ripened, in the order in which they were asked.
+See :mod:`retrain.monitoring.arms` for the three, :mod:`retrain.monitoring.ripening` for what is ripe.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from retrain.metrics.task import Task
+from retrain.monitoring.answers import Answers
+from retrain.monitoring.arms import BEYOND, comparison
+from retrain.monitoring.blocks import Blocks
+from retrain.monitoring.coins import Once
+from retrain.monitoring.evidence import ArmComparison
+from retrain.spec.canary import Canary, LossMetric
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from retrain.stats.mean_difference import MeanDifference
+
+CAP_FROM = 200
+"""Losses without a bound are capped by what so many of the champion's show …"""
+
+CAP_QUANTILE, CAP_TIMES = 0.99, 4.0
+"""… at so many times this quantile of theirs."""
+
+
+class Loss:
+    """How wrong the answers were."""
+
+    def __init__(self, canary: Canary, wanted: LossMetric, task: Task) -> None:
+        from retrain.stats.arm_bet import SizeBet
+
+        self._canary, self._wanted, self._squared = canary, wanted, task == "regression"
+        self._worse, self._beyond = SizeBet(canary.alpha_of("loss")), SizeBet(BEYOND)
+        self._once, self._known = Once(), _Means()
+        self._blocks, self._ripe = Blocks(columns=2), _Means()
+        self._bounds = None if self._squared else (0.0, 1.0)
+        self._within: MeanDifference | None = None
+        self._uncapped: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
+        self._capped = [0, 0]
+
+    def know(self, rows: Answers, loss: NDArray[np.float64]) -> None:
+        """Take up losses whose labels have come, in the order in which they came."""
+        import numpy as np
+
+        first = np.flatnonzero(self._once.first(rows.name, rows.decision) & rows.coin)
+        margins = self._known.margins(self._wanted, loss, rows.tried, squared=self._squared)[first]
+        tried, chance, strata, values = rows.tried[first], rows.chance[first], rows.decision[first], loss[first]
+        self._worse.observe(values=values, tried=tried, chance=chance, strata=strata)
+        self._beyond.observe(values=values - margins * tried, tried=tried, chance=chance, strata=strata)
+        self._known.add(loss, rows.tried)
+
+    def ripen(self, rows: Answers, loss: NDArray[np.float64]) -> None:
+        """Take up labelled answers that have ripened, in the order in which they were asked."""
+        import numpy as np
+
+        self._ripe.add(loss, rows.tried)
+        columns = np.column_stack([loss, rows.whose])
+        for champion, challenger in self._blocks.add(rows.decision, rows.tried, columns):
+            self._uncapped.append((champion, challenger))
+        if self._bounds is None:
+            self._bounds = self._cap()
+        if self._bounds is not None:
+            self._compare()
+
+    def compared(self) -> ArmComparison:
+        """What they come to so far."""
+        shown = self._ripe if self._ripe.count[1] else self._known
+        champion, challenger = shown.mean(0), shown.mean(1)
+        margin = self._ripe.margin(self._wanted, squared=self._squared)
+        upper = math.inf if self._within is None else self._within.upper
+        bound = "too few labels for a bound"
+        if math.isfinite(upper):
+            bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{self._capped_line()}"
+        return comparison(
+            "loss",
+            f"{in_words(challenger, squared=self._squared)} on {self._known.count[1]:,} labels, champion "
+            f"{in_words(champion, squared=self._squared)} on {self._known.count[0]:,}, {sum(self._ripe.count):,} ripe",
+            noticed=self._worse.shown,
+            beyond=self._beyond.shown,
+            within=upper < margin,
+            champion=champion,
+            challenger=challenger,
+            rows=self._known.count,
+            upper=upper,
+            margin=margin,
+            bound=bound,
+            allowed=f"{rooted(margin, champion, squared=self._squared):.4g}" if margin else "the margin",
+            required=self._wanted.required,
+        )
+
+    def _cap(self) -> tuple[float, float] | None:
+        """The bounds of losses that have none of their own; None while too few of the champion's are known."""
+        import numpy as np
+
+        seen = [champion[:, 0] for champion, _ in self._uncapped]
+        if sum(map(len, seen)) < CAP_FROM:
+            return None
+        return 0.0, CAP_TIMES * float(np.quantile(np.concatenate(seen), CAP_QUANTILE)) or 1.0
+
+    def _compare(self) -> None:
+        """Compare the blocks that wait."""
+        import numpy as np
+
+        from retrain.stats.mean_difference import MeanDifference
+
+        assert self._bounds is not None
+        if self._within is None:
+            self._within = MeanDifference(self._canary.alpha, bounds=self._bounds)
+        cap = self._bounds[1]
+        for champion, challenger in self._uncapped:
+            for arm, block in enumerate((champion, challenger)):
+                self._capped[arm] += int((block[:, 0] > cap).sum())
+            self._within.observe(
+                champion=np.minimum(champion[:, 0], cap),
+                challenger=np.minimum(challenger[:, 0], cap),
+                champion_entities=champion[:, 1].astype(np.int64),
+                challenger_entities=challenger[:, 1].astype(np.int64),
+            )
+        self._uncapped = []
+
+    def _capped_line(self) -> str:
+        """What was capped, in words."""
+        if not self._squared or self._bounds is None:
+            return ""
+        champion, challenger = self._capped
+        cap = math.sqrt(self._bounds[1])
+        return f", errors capped at {cap:.4g}: {challenger:,} of the challenger, {champion:,} of the champion"
+
+
+class _Means:
+    """Count and sum of each arm's losses, and the margin they give."""
+
+    def __init__(self) -> None:
+        self.count = [0, 0]
+        self._sum = [0.0, 0.0]
+
+    def add(self, loss: NDArray[np.float64], tried: NDArray[np.bool_]) -> None:
+        """Add losses of both arms."""
+        for arm in (0, 1):
+            self.count[arm] += int((tried == bool(arm)).sum())
+            self._sum[arm] += float(loss[tried == bool(arm)].sum())
+
+    def mean(self, arm: int) -> float | None:
+        """Of one arm; None without losses."""
+        return self._sum[arm] / self.count[arm] if self.count[arm] else None
+
+    def margin(self, wanted: LossMetric, *, squared: bool) -> float:
+        """How much more loss is allowed, as far as the champion's is known; 0 before."""
+        mean = self.mean(0)
+        return 0.0 if mean is None else float(allowed(wanted, mean, squared=squared))
+
+    def margins(
+        self, wanted: LossMetric, loss: NDArray[np.float64], tried: NDArray[np.bool_], *, squared: bool
+    ) -> NDArray[np.float64]:
+        """The same as it stood when each of the next losses came."""
+        import numpy as np
+
+        own = np.where(tried, 0.0, loss)
+        sums, counts = self._sum[0] + np.cumsum(own) - own, self.count[0] + np.cumsum(~tried) - ~tried
+        margins: NDArray[np.float64] = allowed(wanted, sums / np.maximum(counts, 1), squared=squared)
+        return margins
+
+
+def allowed(wanted: LossMetric, mean: NDArray[np.float64] | float, *, squared: bool) -> NDArray[np.float64]:
+    """What is allowed beyond the champion's mean loss: the smaller where a share and an amount are given.
+
+    Of squared errors both are of the root.
+    """
+    import numpy as np
+
+    base = np.sqrt(mean) if squared else np.asarray(mean)
+    given = [] if wanted.margin is None else [np.full_like(base, wanted.margin)]
+    given += [] if wanted.share is None else [wanted.share * base]
+    allowed = np.minimum.reduce(given)
+    result: NDArray[np.float64] = (base + allowed) ** 2 - base**2 if squared else allowed
+    return result
+
+
+def rooted(difference: float, champion: float | None, *, squared: bool) -> float:
+    """A difference of mean losses in the unit that is shown: of squared errors, by how much their root is more."""
+    if not squared or champion is None:
+        return difference
+    return math.sqrt(max(champion + difference, 0.0)) - math.sqrt(champion)
+
+
+def in_words(mean: float | None, *, squared: bool) -> str:
+    """A mean loss by its name."""
+    name = "rmse" if squared else "loss"
+    return f"{name}: none" if mean is None else f"{name}: {math.sqrt(mean) if squared else mean:.4g}"

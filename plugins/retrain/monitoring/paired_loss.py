@@ -1,0 +1,120 @@
+"""The losses of both models on the same requests, where an answer does not change its own label.
+
+The challenger answers in the shadow, and beside the champion during the ramp; once the label is known the difference of
+the two losses is. Whoever is heard, the label is the same: so the pipeline says, with
+``canary.loss.answer_changes_label: false``. Where it does not, arms are compared (:mod:`retrain.monitoring.loss`).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from retrain.metrics.task import Task
+from retrain.monitoring.answers import Answers
+from retrain.monitoring.arms import comparison
+from retrain.monitoring.evidence import ArmComparison
+from retrain.monitoring.loss import CAP_FROM, CAP_QUANTILE, CAP_TIMES, allowed, in_words, rooted
+from retrain.monitoring.ripening import Labels, Waiting
+from retrain.spec.canary import Canary, LossMetric
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from retrain.stats.paired_mean import PairedMean
+
+BATCH = 10
+"""Pairs that are one block of time."""
+
+
+class PairedLoss:
+    """How much more wrong the challenger's answers are.
+
+    :param waiting: for pairs whose labels have not come.
+    """
+
+    def __init__(self, canary: Canary, wanted: LossMetric, task: Task, waiting: Waiting) -> None:
+        self.waiting = waiting
+        self._canary, self._wanted, self._squared = canary, wanted, task == "regression"
+        self._mean: PairedMean | None = None
+        self._fresh: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []
+        self._sums, self._count, self._capped = [0.0, 0.0], 0, [0, 0]
+        self._cap = None if self._squared else 1.0
+
+    def take(self, pairs: Answers) -> None:
+        """Take up requests that both answered, and failed on neither."""
+        self.waiting.label(self.waiting.add(pairs[~pairs.failed]))
+
+    def label(self, labels: Labels) -> None:
+        """Take up labels, in the order in which they came, and see what has ripened; after the pairs of that look."""
+        self.waiting.label(labels)
+        rows, loss = self.waiting.ripened()
+        labelled = ~(loss != loss).any(axis=1)
+        if labelled.any():
+            self._fresh.append((loss[labelled], rows.name[labelled]))
+            self._count += int(labelled.sum())
+            for model in (0, 1):
+                self._sums[model] += float(loss[labelled, model].sum())
+        self._compare()
+
+    def compared(self, *, required: bool) -> ArmComparison:
+        """What they come to so far."""
+        champion, challenger = ((total / self._count if self._count else None) for total in self._sums)
+        margin = 0.0 if champion is None else float(allowed(self._wanted, champion, squared=self._squared))
+        lower, upper = -math.inf, math.inf
+        if self._mean is not None:
+            lower = self._mean.bounds(self._canary.alpha_of("loss"))[0]
+            upper = self._mean.bounds()[1]
+        bound = "too few labels for a bound"
+        if math.isfinite(upper):
+            bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{self._capped_line()}"
+        return comparison(
+            "loss",
+            f"{in_words(challenger, squared=self._squared)} against the champion's "
+            f"{in_words(champion, squared=self._squared)} on the same {self._count:,} labels",
+            noticed=lower > 0.0,
+            beyond=lower > margin,
+            within=upper < margin,
+            champion=champion,
+            challenger=challenger,
+            rows=[self._count, self._count],
+            upper=upper,
+            margin=margin,
+            bound=bound,
+            allowed=f"{rooted(margin, champion, squared=self._squared):.4g}" if margin else "the margin",
+            required=required and self._wanted.required,
+        )
+
+    def _compare(self) -> None:
+        """Compare what is fresh, a batch at a time."""
+        import numpy as np
+
+        from retrain.stats.paired_mean import PairedMean
+
+        if not self._fresh:
+            return
+        loss, whose = (np.concatenate([part[place] for part in self._fresh]) for place in (0, 1))
+        if self._cap is None and len(loss) >= CAP_FROM:
+            self._cap = CAP_TIMES * float(np.quantile(loss[:, 0], CAP_QUANTILE)) or 1.0
+        self._fresh = [(loss, whose)]
+        if self._cap is None:
+            return
+        if self._mean is None:
+            self._mean = PairedMean(self._canary.alpha, largest=self._cap)
+        whole = len(loss) - len(loss) % BATCH
+        for model in (0, 1):
+            self._capped[model] += int((loss[:whole, model] > self._cap).sum())
+        lost = np.minimum(loss[:whole], self._cap)
+        for begin in range(0, whole, BATCH):
+            rows = slice(begin, begin + BATCH)
+            self._mean.observe(differences=lost[rows, 1] - lost[rows, 0], entities=whose[rows])
+        self._fresh = [(loss[whole:], whose[whole:])]
+
+    def _capped_line(self) -> str:
+        """What was capped, in words."""
+        if not self._squared or self._cap is None:
+            return ""
+        champion, challenger = self._capped
+        cap = math.sqrt(self._cap)
+        return f", errors capped at {cap:.4g}: {challenger:,} of the challenger, {champion:,} of the champion"
