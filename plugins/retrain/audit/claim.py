@@ -16,7 +16,7 @@ Section = Literal["canary", "canary, through the product", "verdict", "drift"]
 class Claim:
     """What is said, and how it is found out.
 
-    :param name: what happens in these runs, and what is counted: "equal arms, a client of 2 % always fails: rolled back".
+    :param name: what happens in these runs, and what is counted: "equal arms, a client always fails: rolled back".
     :param section: under which heading it stands.
     :param run: one run with its own random numbers; 1.0 or 0.0 for whether it happened, or the number whose median
         is claimed (infinity for "never").
