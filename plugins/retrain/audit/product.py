@@ -1,0 +1,171 @@
+"""What we claim of a release, asked of whole releases: in textbook streams, and in ordinary ones.
+
+A false rollback is that of a challenger whose arm is equal to the champion's. A false promotion is that of one that is
+worse by exactly the margin. Each is claimed to happen in at most ``alpha`` of releases, all metrics, looks and steps of
+one together. The honest ones must be promoted: what never decides never errs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+from retrain.audit.claim import Claim, Section
+from retrain.audit.traffic import Traffic
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from retrain.audit.releases import End
+
+ALPHA = 0.05
+SECTION: Section = "canary, through the product"
+
+ERRORS = {"latency": None, "loss": None}
+"""Failures alone; a promotion then hangs on nothing else."""
+
+LOSS = {"latency": None}
+LATENCY = {"loss": None, "latency": {"ratio": 2.0, "floor": 0.0}}
+SHARP = {"latency": {"ratio": 1.1, "floor": 0.0}}
+"""A bound on latency that equal arms come near to by chance."""
+
+MARGIN, LOSS_MARGIN = 0.01, 0.02
+"""The defaults of ``canary.errors.margin`` and ``canary.loss.margin``."""
+
+DELAY = 5000.0
+FEW = (20, 100, 300)
+
+
+def ended(end: End, scenario: Mapping[str, Any], random: np.random.Generator) -> float:
+    """Does a release end so?"""
+    from retrain.audit.releases import Scenario, release
+
+    return float(release(Scenario(**scenario), random).end == end)
+
+
+def shown_after(scenario: Mapping[str, Any], random: np.random.Generator) -> float:
+    """How many requests the challenger gets until it is rolled back; infinity if it never is."""
+    from retrain.audit.releases import Scenario, release
+
+    found = release(Scenario(**scenario), random)
+    return float(found.tried) if found.end == "rolled back" else math.inf
+
+
+def _claim(
+    what: str, end: End, holds: Literal["at most", "at least"], stated: float, traffic: Traffic, **scenario: Any
+) -> Claim:
+    name = f"{what}: {end}"
+    run = partial(ended, end, {"traffic": traffic, **scenario})
+    return Claim(name, SECTION, run, holds, stated, cost=4.0)
+
+
+def _equal(what: str, traffic: Traffic, **scenario: Any) -> Claim:
+    return _claim(f"equal arms, {what}", "rolled back", "at most", ALPHA, traffic, **scenario)
+
+
+def _at_margin(what: str, traffic: Traffic, canary: Mapping[str, Any], **scenario: Any) -> Claim:
+    return _claim(f"worse by the margin, {what}", "promoted", "at most", ALPHA, traffic, canary=canary, **scenario)
+
+
+def _honest(what: str, traffic: Traffic, **scenario: Any) -> Claim:
+    return _claim(f"equal arms, {what}", "promoted", "at least", 0.8, traffic, requests=40_000, **scenario)
+
+
+def _detected(before: float, after: float, stated: float, most: int) -> Claim:
+    """A tenth of the requests is the challenger's; the shadow has shown nothing; no difference is tolerated."""
+    traffic = Traffic(fails=before, fails_more=after - before)
+    canary = {"steps": (0.1,), "errors": {"margin": 0.0001}}
+    run = partial(shown_after, {"traffic": traffic, "canary": canary, "requests": most, "every": 50, "growth": 0.05})
+    name = f"failures {before:.1%} → {after:.1%}: the challenger's requests until it is rolled back".replace("%", " %")
+    return Claim(name, "canary", run, "at most", stated, measure="median", cost=4.0)
+
+
+EQUAL = (
+    _equal("independent requests", Traffic()),
+    _equal("a client of 2 % of the traffic on whom both always fail", Traffic(entities=10_000, broken_client=0.02)),
+    _equal("1,000 entities, Zipf, ICC .2", Traffic(entities=1000, zipf=True, icc=0.2)),
+    *(_equal(f"{count} entities, ICC .2", Traffic(entities=count, icc=0.2)) for count in FEW),
+    _equal("both fail for 100 requests after each step", Traffic(outage=100)),
+    _equal("both fail for 1,000 requests after each step", Traffic(outage=1000)),
+    _equal("positives' labels exp(5,000) requests late", Traffic(wrong=(0.1, 0.5), labels_late=(0.0, DELAY))),
+    _equal(
+        "negatives' labels 5,000 requests late",
+        Traffic(wrong=(0.1, 0.5), labels_late=(DELAY, 0.0), exponential=False),
+    ),
+    _equal("latencies AR(.99), shared, 1.1 times tolerated", Traffic(moments="shared"), canary=SHARP),
+    _equal("latencies AR(.99), each arm's own, 1.1 times tolerated", Traffic(moments="each arm's own"), canary=SHARP),
+    _equal("only a sample of rows is kept", Traffic(), rows_kept=5000),
+    _claim(
+        "failures .1 → .9 % where 1 % more is tolerated",
+        "rolled back",
+        "at most",
+        0.1,
+        Traffic(fails=0.001, fails_more=0.008),
+        canary=ERRORS,
+    ),
+)
+
+WORSE = (
+    _at_margin("failures, independent", Traffic(fails=0.02, fails_more=MARGIN), ERRORS),
+    _at_margin(
+        "failures, 1,000 entities, Zipf, ICC .2",
+        Traffic(fails=0.02, fails_more=MARGIN, entities=1000, zipf=True, icc=0.2),
+        ERRORS,
+    ),
+    *(
+        _at_margin(
+            f"failures, {count} entities, ICC .2",
+            Traffic(fails=0.02, fails_more=MARGIN, entities=count, icc=0.2),
+            ERRORS,
+        )
+        for count in FEW
+    ),
+    _at_margin("Brier loss, independent", Traffic(fails=0.0, loss_more=LOSS_MARGIN), LOSS),
+    _at_margin(
+        "Brier loss, positives' labels exp(5,000) requests late, ripe after 20,000",
+        Traffic(fails=0.0, wrong=(0.1, 0.5), loss_more=LOSS_MARGIN, labels_late=(0.0, DELAY)),
+        LOSS,
+        label_delay="20000s",
+        requests=40_000,
+    ),
+    *(
+        _at_margin(
+            f"Brier loss, {count} entities, ICC .2",
+            Traffic(fails=0.0, loss_more=LOSS_MARGIN, entities=count, icc=0.2),
+            LOSS,
+        )
+        for count in FEW
+    ),
+    _at_margin("latency, AR(.99), each arm's own", Traffic(fails=0.0, slower=2.0, moments="each arm's own"), LATENCY),
+    _at_margin("latency, 300 entities, ICC .2", Traffic(fails=0.0, slower=2.0, entities=300, icc=0.2), LATENCY),
+    _at_margin(
+        "squared error, .2 % of rows err by 500",
+        Traffic(fails=0.0, large=500.0, rare=0.002),
+        LOSS | {"loss": {"margin": 0.002 * (500.0**2 - 1)}},
+        task="regression",
+    ),
+    _at_margin(
+        "squared error, .1 % of rows err by 100",
+        Traffic(fails=0.0, large=100.0, rare=0.001),
+        LOSS | {"loss": {"margin": 0.001 * (100.0**2 - 1)}},
+        task="regression",
+    ),
+)
+
+HONEST = (
+    _honest("40,000 labelled requests", Traffic()),
+    _honest("40,000 labelled requests, 5,000 entities, ICC .2", Traffic(entities=5000, icc=0.2)),
+    _honest("40,000 labelled requests, 200 entities", Traffic(entities=200)),
+)
+
+DETECTED = (
+    _detected(0.01, 0.10, 47, 10_000),
+    _detected(0.01, 0.05, 121, 10_000),
+    _detected(0.01, 0.02, 882, 40_000),
+    _detected(0.01, 0.015, 3143, 100_000),
+    _detected(0.001, 0.01, 474, 30_000),
+)
+
+CLAIMS: tuple[Claim, ...] = (*EQUAL, *WORSE, *HONEST, *DETECTED)
