@@ -96,7 +96,7 @@ class LogWatch:
         live = predictions["release"].isin(list(shares)) & predictions["arm"].isin(["champion", "challenger"])
         if live.any():
             self._ramping.take(self._with_failures(predictions[live]), shares)
-        beside = predictions["release"].isin([*shares, *trial.numbers("shadowing")])
+        beside = predictions["release"].isin(trial.numbers("shadowing") + (list(shares) if self._paired else []))
         beside &= predictions["arm"].isin(["champion", "shadow"])
         if beside.any():
             self._take_pairs(trial, self._with_failures(predictions[beside]))

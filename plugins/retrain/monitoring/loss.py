@@ -36,6 +36,7 @@ class Loss:
 
     def __init__(self, canary: Canary, wanted: LossMetric, task: Task) -> None:
         from retrain.stats.arm_bet import SizeBet
+        from retrain.stats.mean_difference import MeanDifference
 
         self._canary, self._wanted, self._squared = canary, wanted, task == "regression"
         self._worse, self._beyond = SizeBet(canary.alpha_of("loss")), SizeBet(BEYOND)
@@ -43,6 +44,7 @@ class Loss:
         self._blocks, self._ripe = Blocks(columns=2), _Means()
         self._bounds = None if self._squared else (0.0, 1.0)
         self._within: MeanDifference | None = None
+        self._gross = MeanDifference(canary.alpha, bounds=(0.0, 1.0))
         self._uncapped: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
         self._capped = [0, 0]
 
@@ -81,11 +83,11 @@ class Loss:
             bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{self._capped_line()}"
         return comparison(
             "loss",
-            f"{in_words(challenger, squared=self._squared)} on {self._known.count[1]:,} labels, champion "
+            f"{'rmse' if self._squared else 'loss'}: {in_words(challenger, squared=self._squared)} on {self._known.count[1]:,} labels, champion "
             f"{in_words(champion, squared=self._squared)} on {self._known.count[0]:,}, {sum(self._ripe.count):,} ripe",
             noticed=self._worse.shown,
             beyond=self._beyond.shown,
-            within=upper < margin,
+            within=upper < margin and (not self._squared or self._gross.upper < self._wanted.rare),
             champion=champion,
             challenger=challenger,
             rows=self._known.count,
@@ -118,12 +120,14 @@ class Loss:
         for champion, challenger in self._uncapped:
             for arm, block in enumerate((champion, challenger)):
                 self._capped[arm] += int((block[:, 0] > cap).sum())
-            self._within.observe(
-                champion=np.minimum(champion[:, 0], cap),
-                challenger=np.minimum(challenger[:, 0], cap),
-                champion_entities=champion[:, 1].astype(np.int64),
-                challenger_entities=challenger[:, 1].astype(np.int64),
-            )
+            whose = {
+                "champion_entities": champion[:, 1].astype(np.int64),
+                "challenger_entities": challenger[:, 1].astype(np.int64),
+            }
+            lost, other = np.minimum(challenger[:, 0], cap), np.minimum(champion[:, 0], cap)
+            self._within.observe(champion=other, challenger=lost, **whose)
+            if self._squared:
+                self._gross.observe(champion=champion[:, 0] > cap, challenger=challenger[:, 0] > cap, **whose)
         self._uncapped = []
 
     def _capped_line(self) -> str:
@@ -131,8 +135,7 @@ class Loss:
         if not self._squared or self._bounds is None:
             return ""
         champion, challenger = self._capped
-        cap = math.sqrt(self._bounds[1])
-        return f", errors capped at {cap:.4g}: {challenger:,} of the challenger, {champion:,} of the champion"
+        return capped_line(math.sqrt(self._bounds[1]), champion, challenger, self._gross.upper, self._wanted.rare)
 
 
 class _Means:
@@ -191,7 +194,12 @@ def rooted(difference: float, champion: float | None, *, squared: bool) -> float
     return math.sqrt(max(champion + difference, 0.0)) - math.sqrt(champion)
 
 
+def capped_line(cap: float, champion: int, challenger: int, upper: float, rare: float) -> str:
+    """What was capped, in words, and whether more of it is excluded."""
+    excluded = f"more than {rare:.2%} of them {'is' if upper < rare else 'is not'} excluded"
+    return f", errors capped at {cap:.4g}: {challenger:,} of the challenger, {champion:,} of the champion; {excluded}"
+
+
 def in_words(mean: float | None, *, squared: bool) -> str:
-    """A mean loss by its name."""
-    name = "rmse" if squared else "loss"
-    return f"{name}: none" if mean is None else f"{name}: {math.sqrt(mean) if squared else mean:.4g}"
+    """A mean loss in the unit that is shown."""
+    return "none" if mean is None else f"{math.sqrt(mean) if squared else mean:.4g}"

@@ -14,7 +14,7 @@ from retrain.metrics.task import Task
 from retrain.monitoring.answers import Answers
 from retrain.monitoring.arms import comparison
 from retrain.monitoring.evidence import ArmComparison
-from retrain.monitoring.loss import CAP_FROM, CAP_QUANTILE, CAP_TIMES, allowed, in_words, rooted
+from retrain.monitoring.loss import CAP_FROM, CAP_QUANTILE, CAP_TIMES, allowed, capped_line, in_words, rooted
 from retrain.monitoring.ripening import Labels, Waiting
 from retrain.spec.canary import Canary, LossMetric
 
@@ -35,9 +35,12 @@ class PairedLoss:
     """
 
     def __init__(self, canary: Canary, wanted: LossMetric, task: Task, waiting: Waiting) -> None:
+        from retrain.stats.paired_mean import PairedMean
+
         self.waiting = waiting
         self._canary, self._wanted, self._squared = canary, wanted, task == "regression"
         self._mean: PairedMean | None = None
+        self._gross = PairedMean(canary.alpha, largest=1.0)
         self._fresh: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []
         self._sums, self._count, self._capped = [0.0, 0.0], 0, [0, 0]
         self._cap = None if self._squared else 1.0
@@ -71,11 +74,11 @@ class PairedLoss:
             bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{self._capped_line()}"
         return comparison(
             "loss",
-            f"{in_words(challenger, squared=self._squared)} against the champion's "
+            f"{'rmse' if self._squared else 'loss'}: {in_words(challenger, squared=self._squared)} against the champion's "
             f"{in_words(champion, squared=self._squared)} on the same {self._count:,} labels",
             noticed=lower > 0.0,
             beyond=lower > margin,
-            within=upper < margin,
+            within=upper < margin and (not self._squared or self._gross.bounds()[1] < self._wanted.rare),
             champion=champion,
             challenger=challenger,
             rows=[self._count, self._count],
@@ -109,6 +112,9 @@ class PairedLoss:
         for begin in range(0, whole, BATCH):
             rows = slice(begin, begin + BATCH)
             self._mean.observe(differences=lost[rows, 1] - lost[rows, 0], entities=whose[rows])
+            if self._squared:
+                gross = (loss[rows] > self._cap).astype(float)
+                self._gross.observe(differences=gross[:, 1] - gross[:, 0], entities=whose[rows])
         self._fresh = [(loss[whole:], whose[whole:])]
 
     def _capped_line(self) -> str:
@@ -116,5 +122,4 @@ class PairedLoss:
         if not self._squared or self._cap is None:
             return ""
         champion, challenger = self._capped
-        cap = math.sqrt(self._cap)
-        return f", errors capped at {cap:.4g}: {challenger:,} of the challenger, {champion:,} of the champion"
+        return capped_line(math.sqrt(self._cap), champion, challenger, self._gross.bounds()[1], self._wanted.rare)

@@ -47,8 +47,7 @@ class Shadowing:
         unheard = rows["arm"] == "shadow"
         self._champion += int((~unheard).sum())
         self._asked.update(rows.loc[unheard, "release"].tolist())
-        for name, (champion, challenger) in zip(pairs.name.tolist(), failed.tolist(), strict=True):
-            self._compare(name, champion, challenger)
+        self._compare(pairs.name, failed[:, 0], failed[:, 1])
 
     def compared(self) -> ArmComparison:
         """What failures come to so far; they need not be excluded before there is a canary."""
@@ -80,15 +79,27 @@ class Shadowing:
             metrics=(self.compared(), *losses),
         )
 
-    def _compare(self, name: int, champion: bool, challenger: bool) -> None:
-        """Take up two answers to one request: whether each failed."""
-        rate = (self._failures[0] + 0.5) / (self._pairs + 1.0)
-        if name not in self._met:
-            self._met.add(name)
-            self._beyond.observe(failed=[challenger], allowed=[min(rate + self._margin, 0.99)])
-        if champion != challenger and name not in self._parted:
-            self._parted.add(name)
-            self._worse.observe(tried=[challenger], chance=[EITHER])
-        self._pairs += 1
-        self._failures[0] += champion
-        self._failures[1] += challenger
+    def _compare(self, names: NDArray[np.int64], champion: NDArray[np.bool_], challenger: NDArray[np.bool_]) -> None:
+        """Take up two answers to each of some requests: whether each failed."""
+        import numpy as np
+
+        before = self._failures[0] + np.cumsum(champion) - champion, self._pairs + np.arange(len(names))
+        allowed = np.minimum((before[0] + 0.5) / (before[1] + 1.0) + self._margin, 0.99)
+        met = _first(names, self._met)
+        self._beyond.observe(failed=challenger[met], allowed=allowed[met])
+        apart = np.flatnonzero(champion != challenger)
+        apart = apart[_first(names[apart], self._parted)]
+        self._worse.observe(tried=challenger[apart], chance=np.full(len(apart), EITHER))
+        self._pairs += len(names)
+        self._failures[0] += int(champion.sum())
+        self._failures[1] += int(challenger.sum())
+
+
+def _first(names: NDArray[np.int64], met: set[int]) -> NDArray[np.int64]:
+    """The first row of each name that was not met before; now they are."""
+    import numpy as np
+
+    _, first = np.unique(names, return_index=True)
+    first = np.array([row for row in np.sort(first).tolist() if int(names[row]) not in met], dtype=np.int64)
+    met.update(names[first].tolist())
+    return first

@@ -56,6 +56,13 @@ class LossMetric(Section):
     margin: float | None = Field(
         None, gt=0, description="The same as an amount: of the Brier score, or in the label's unit (rmse)."
     )
+    rare: float = Field(
+        0.002,
+        gt=0,
+        lt=1,
+        description="Of a number: errors far beyond the champion's count as a cap. So many more of them, "
+        "as a share of answers, are harm.",
+    )
     answer_changes_label: bool = Field(
         True,
         description="Can an answer change what its label will be? If not, both models are compared on the same "

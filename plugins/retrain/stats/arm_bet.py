@@ -18,7 +18,6 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logsumexp
 
 from retrain.stats.boundary import check_alpha
 
@@ -63,7 +62,7 @@ class Wealth:
         for start in range(0, len(log_factors), PIECE):
             paths = self._log_wealth + np.cumsum(log_factors[start : start + PIECE], axis=0)
             self._log_wealth = paths[-1]
-            self._largest = max(self._largest, float(logsumexp(paths + self._log_prior, axis=1).max()))
+            self._largest = max(self._largest, float(_log_sums(paths + self._log_prior).max()))
 
     @property
     def p_value(self) -> float:
@@ -178,6 +177,13 @@ class _Seen:
         if self._room == 0:
             self._sorted = np.sort(np.concatenate([self._sorted, *self._fresh]), kind="stable")
             self._fresh, self._room = [], math.ceil(SEEN_GROWTH * len(self._sorted))
+
+
+def _log_sums(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The logarithm of each row's sum, of numbers given as logarithms."""
+    largest = logs.max(axis=1)
+    sums: NDArray[np.float64] = largest + np.log(np.exp(logs - largest[:, None]).sum(axis=1))
+    return sums
 
 
 def _chances(chance: ArrayLike) -> NDArray[np.float64]:
