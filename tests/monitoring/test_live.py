@@ -11,32 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from examples import fewer
+from release_world import ramping, rows_of
 from retrain.ledger import release as machine
-from retrain.ledger.release import Served
 from retrain.monitoring.evidence import LiveEvidence
-
-
-def ramping(world: Any, version: int = 2) -> Any:
-    """Version 2 at the first step of its ramp."""
-    candidate = world.candidate(version)
-    current = world.ledger.release()
-    started = machine.start_shadow(
-        current, Served(version=version, model=candidate.model), shadow=0, steps=(0.5, 0.8), reason="test"
-    )
-    world.ledger.append(machine.ramp(started, reason="test"), actor="test", run="run-2")
-    return candidate
-
-
-def rows_of(world: Any, number: int, *kinds: dict[str, Any]) -> list[dict[str, Any]]:
-    """Prediction rows under one routing decision, a millisecond apart."""
-    plain = {"release": number, "arm": "champion", "version": 1, "entity": None, "inputs": "{}", "output": "{}"}
-    plain |= {"score": 0.5, "latency_ms": 1.0, "error": None, "served": True}
-    rows = []
-    for kind in kinds:
-        world.ids += 1
-        world.at += timedelta(milliseconds=1)
-        rows.append(plain | {"at": world.at, "id": f"r{world.ids}"} | kind)
-    return rows
 
 
 @fewer(6)

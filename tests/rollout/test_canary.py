@@ -183,6 +183,29 @@ def test_patience_may_end_in_a_pause_and_a_human_goes_on(make_world: Any, monkey
 # -- clocks that are wrong ---------------------------------------------------------------------------------------
 
 
+WORSE_BUT_TOLERATED = {"champion_errors": 0.0, "challenger_errors": 0.03, "labels": False}
+
+
+def test_a_challenger_that_is_worse_within_its_margin_is_tolerated(make_world: Any) -> None:
+    world = make_world(**NO_SHADOW, errors={"margin": 0.1}, loss=None)
+    world.champion()
+    progress = world.drive(world.candidate(2), world.request(), **WORSE_BUT_TOLERATED)
+    assert progress.state == "done"
+    assert any(metric["noticed"] for metric in progress.evidence["metrics"])
+
+
+def test_a_human_may_be_asked_about_one_that_is_worse_and_is_asked_once(make_world: Any) -> None:
+    world = make_world(**NO_SHADOW, errors={"margin": 0.06}, loss=None, on_worse="pause")
+    world.champion()
+    candidate = world.candidate(2)
+    progress = world.drive(candidate, world.request(), **WORSE_BUT_TOLERATED)
+    assert progress.state == "paused"
+    assert "worse, and not shown to be by more than is allowed: errors" in progress.summary
+    write(world, machine.ramp(world.ledger.release(), reason="go on"))
+    world.traffic(50, **WORSE_BUT_TOLERATED)
+    assert advance(world, candidate).state == "waiting"
+
+
 @pytest.mark.parametrize("days", [1, 400, -1], ids=["a day ahead", "a year ahead", "a day behind"])
 def test_a_decision_of_a_wrong_clock_neither_stalls_nor_hastens_patience(
     world: Any, monkeypatch: pytest.MonkeyPatch, days: int

@@ -13,7 +13,7 @@ import pytest
 
 from retrain.artifacts import Candidate, ModelRef, Ref, Request, now
 from retrain.ledger import Judged, Ledger, Rehearsed, Trained, overrule
-from retrain.ledger.release import Release, Served, promote
+from retrain.ledger.release import Release, Served, promote, ramp, start_shadow
 from retrain.log.parts import part_path, to_parquet
 from retrain.monitoring.live import LogWatch
 from retrain.rollout.canary import Canary
@@ -184,7 +184,7 @@ class World:
                     rows.append(base | answer("fallback", release.champion, truth, latency, failed=False))
             else:
                 rows.append(champion)
-                if release.state == "shadowing" and self.random.random() < release.shadow:
+                if self.random.random() < release.shadow:
                     rows.append(base | answer("shadow", release.challenger, worse, slow, failed=failed))
             label = json.dumps(bool(self.random.random() < truth))
             known.append({"at": self.at, "id": base["id"], "label": label})
@@ -229,6 +229,29 @@ class World:
     def states(self) -> list[str]:
         """The routing decisions in words, oldest first: ``ramping 2``."""
         return [f"{one.state} {one.step}" if one.step else one.state for one in self.releases()]
+
+
+def ramping(world: Any, version: int = 2) -> Any:
+    """Version 2 at the first step of its ramp."""
+    candidate = world.candidate(version)
+    current = world.ledger.release()
+    started = start_shadow(
+        current, Served(version=version, model=candidate.model), shadow=0, steps=(0.5, 0.8), reason="test"
+    )
+    world.ledger.append(ramp(started, reason="test"), actor="test", run="run-2")
+    return candidate
+
+
+def rows_of(world: Any, number: int, *kinds: dict[str, Any]) -> list[dict[str, Any]]:
+    """Prediction rows under one routing decision, a millisecond apart."""
+    plain = {"release": number, "arm": "champion", "version": 1, "entity": None, "inputs": "{}", "output": "{}"}
+    plain |= {"score": 0.5, "latency_ms": 1.0, "error": None, "served": True}
+    rows = []
+    for kind in kinds:
+        world.ids += 1
+        world.at += timedelta(milliseconds=1)
+        rows.append(plain | {"at": world.at, "id": f"r{world.ids}"} | kind)
+    return rows
 
 
 @pytest.fixture(autouse=True)

@@ -76,6 +76,7 @@ class Loss:
         """What they come to so far."""
         shown = self._ripe if self._ripe.count[1] else self._known
         champion, challenger = shown.mean(0), shown.mean(1)
+        own, theirs = (in_words(mean, squared=self._squared) for mean in (challenger, champion))
         margin = self._ripe.margin(self._wanted, squared=self._squared)
         upper = math.inf if self._within is None else self._within.upper
         bound = "too few labels for a bound"
@@ -83,8 +84,8 @@ class Loss:
             bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{self._capped_line()}"
         return comparison(
             "loss",
-            f"{'rmse' if self._squared else 'loss'}: {in_words(challenger, squared=self._squared)} on {self._known.count[1]:,} labels, champion "
-            f"{in_words(champion, squared=self._squared)} on {self._known.count[0]:,}, {sum(self._ripe.count):,} ripe",
+            f"{'rmse' if self._squared else 'loss'}: {own} on {self._known.count[1]:,} labels, champion {theirs} on "
+            f"{self._known.count[0]:,}, {sum(self._ripe.count):,} ripe",
             noticed=self._worse.shown,
             beyond=self._beyond.shown,
             within=upper < margin and (not self._squared or self._gross.upper < self._wanted.rare),

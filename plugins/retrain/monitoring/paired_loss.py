@@ -64,6 +64,7 @@ class PairedLoss:
     def compared(self, *, required: bool) -> ArmComparison:
         """What they come to so far."""
         champion, challenger = ((total / self._count if self._count else None) for total in self._sums)
+        own, theirs = (in_words(mean, squared=self._squared) for mean in (challenger, champion))
         margin = 0.0 if champion is None else float(allowed(self._wanted, champion, squared=self._squared))
         lower, upper = -math.inf, math.inf
         if self._mean is not None:
@@ -74,8 +75,8 @@ class PairedLoss:
             bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{self._capped_line()}"
         return comparison(
             "loss",
-            f"{'rmse' if self._squared else 'loss'}: {in_words(challenger, squared=self._squared)} against the champion's "
-            f"{in_words(champion, squared=self._squared)} on the same {self._count:,} labels",
+            f"{'rmse' if self._squared else 'loss'}: {own} against the champion's {theirs} on the same "
+            f"{self._count:,} labels",
             noticed=lower > 0.0,
             beyond=lower > margin,
             within=upper < margin and (not self._squared or self._gross.bounds()[1] < self._wanted.rare),

@@ -120,6 +120,7 @@ class Canary(Section):
     def alpha_of(self, metric: Literal["shadow", "errors", "latency", "loss"]) -> float:
         """The part of ``alpha`` that one metric has for showing harm."""
         watched = {"errors": True, "shadow": self.shadow.requests > 0, "latency": self.latency, "loss": self.loss}
+        watched[metric] = True
         parts: dict[str, float] = self.weights.model_dump(include={name for name, there in watched.items() if there})
         return self.alpha * parts[metric] / sum(parts.values())
 
