@@ -163,7 +163,7 @@ def bad_release(demo: Demo) -> None:
             verdict = run.artifact(Verdict)
             found.require(_outcome(verdict) == "blessed", f"version {run.version} {_outcome(verdict)}")
             last = run.releases[-1][1] if run.releases else None
-            harmed = last is not None and last.state == "rolled_back" and f"harm is shown: {metric}" in last.reason
+            harmed = last is not None and last.state == "rolled_back" and _on(metric, last.reason)
             why = metric if harmed else last.reason if last else "never released"
             found.see(harmed, f"version {run.version} rolled back on {why} after {run.trial_seconds:.0f} s")
             _see_requests(found, run)
@@ -171,6 +171,11 @@ def bad_release(demo: Demo) -> None:
             if metric == "errors":
                 found.see(rescued > 0, f"{rescued} by fallback")
             _require_answers(found, demo, champion)
+
+
+def _on(metric: str, reason: str) -> bool:
+    """Does this reason say that a metric showed harm, in the shadow or in the canary?"""
+    return reason.startswith("harm ") and f": {metric}:" in reason
 
 
 # -- 6 ---------------------------------------------------------------------------------------------------------

@@ -22,8 +22,9 @@ The functions here are pure: each takes the release that stands and returns the 
 from __future__ import annotations
 
 import secrets
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 from typing_extensions import override
 
 from retrain.artifacts import ModelRef, Moment, Value, now
@@ -69,6 +70,12 @@ class Release(Body):
     started: Moment | None = None
     salt: str = ""
     reason: str = ""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A release without a trial has no salt, and the bytes it had before there were any."""
+        plain: dict[str, Any] = handler(self)
+        return plain if plain.get("salt") else {key: value for key, value in plain.items() if key != "salt"}
 
     @property
     @override
