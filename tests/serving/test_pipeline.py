@@ -201,6 +201,22 @@ def test_shadows_are_logged_unheard(stand: Open, pretended: Model) -> None:
     assert (shadows["score"] == 2).all()
 
 
+def test_beside_a_ramp_the_challenger_also_answers_what_the_champion_answered(stand: Open, pretended: Model) -> None:
+    s = stand({1: pretended(constant(1)), 2: pretended(constant(2))})
+    s.release(1, 2, share=0.5, shadow=1.0)
+    s.ask(*({"x": 0.0, "who": f"N{number}"} for number in range(40)))
+    of_arm = wait_for(lambda: paired(s), "shadows of all that the champion answered")
+    assert sorted(of_arm["shadow"]) == sorted(of_arm["champion"])
+    assert not set(of_arm["shadow"]) & set(of_arm["challenger"])
+
+
+def paired(s: Any) -> dict[str, list[str]]:
+    """The ids that each arm answered, once the challenger has answered as many unheard as the champion."""
+    log = LogReader(s.site.store, "flights", LONG_AGO).poll()[0]
+    ids = {str(arm): rows["id"].tolist() for arm, rows in log.groupby("arm")}
+    return ids if "shadow" in ids and len(ids["shadow"]) == len(ids.get("champion", [])) else {}
+
+
 def test_shadows_that_pile_up_are_dropped_and_counted(stand: Open, pretended: Model) -> None:
     s = stand({1: pretended(constant(1)), 2: pretended()}, shadow_rows=3, challenger_patience=20.0)
     s.release(1, 2, shadow=1.0)
