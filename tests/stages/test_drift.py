@@ -175,6 +175,17 @@ def test_columns_that_the_champions_data_had_otherwise_are_named(orders: Any) ->
     assert found.drifted
 
 
+def test_a_column_that_is_gone_from_the_data_is_drift(orders: Any) -> None:
+    orders.write(orders.frame(per_day=100), "1.parquet")
+    spec = orders.spec(source={"inputs": []})
+    a_champion(orders, orders.collect(spec, THEN))
+    (orders.site.settings.data / "orders" / "1.parquet").unlink()
+    orders.write(later_rows(orders).drop(columns="rain"), "2.parquet")
+    found = drift(spec, orders.request(LATER), orders.collect(spec, LATER), orders.site)
+    assert found.incomparable == {"rain": "it is not in the data any more"}
+    assert (found.drifted, found.matters) == (True, True)
+
+
 def test_a_champion_whose_snapshot_is_gone(orders: Any) -> None:
     orders.write(orders.frame(per_day=100))
     snapshot = orders.collect()

@@ -94,9 +94,11 @@ def _make(spec: Spec, site: Site, key: str, snapshot: Snapshot, candidate: Candi
             columns=(),
             drifted=False,
         )
-    before = reference(site.read(Snapshot, candidate.snapshot), spec.source.timestamp, site)
+    then = site.read(Snapshot, candidate.snapshot)
+    before = reference(then, spec.source.timestamp, site)
     rows = _newest(spec, site, snapshot, candidate.data_end, _columns(spec, snapshot))
     found = compare(spec, rows, _columns(spec, snapshot), before)
+    incomparable = found.incomparable | _gone(spec, then, snapshot)
     moved = [column.column for column in found.columns if column.drifted]
     weight, decayed, why = _asked(spec, site, snapshot, candidate, moved) if moved else ({}, None, None)
     return Drift(
@@ -106,13 +108,19 @@ def _make(spec: Spec, site: Site, key: str, snapshot: Snapshot, candidate: Candi
         reference=candidate.snapshot,
         champion=candidate.version,
         columns=tuple(_with_severity(column, weight.get(column.column)) for column in found.columns),
-        drifted=bool(moved or found.incomparable),
+        drifted=bool(moved or incomparable),
         skipped=found.skipped,
-        incomparable=found.incomparable,
+        incomparable=incomparable,
         calibration=found.calibration,
         unweighed=why,
         decay=decayed,
     )
+
+
+def _gone(spec: Spec, then: Snapshot, now: Snapshot) -> dict[str, str]:
+    """The inputs that the champion's data had and the data of now has not, where all are watched."""
+    inputs = () if spec.drift.columns else spec.source.input_columns(then.columns)
+    return {name: "it is not in the data any more" for name in inputs if name not in now.columns}
 
 
 def _with_severity(column: ColumnDrift, weight: float | None) -> ColumnDrift:
