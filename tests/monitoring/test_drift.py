@@ -95,7 +95,7 @@ def test_with_a_year_of_history_the_same_weeks_of_years_before_are_compared() ->
     def seasonal(days: int, first: int = 0) -> pd.DataFrame:
         frame = rows(first + days)
         day = np.arange(len(frame)) / 50
-        price = 5 * np.sin(2 * np.pi * day / 364) + np.random.default_rng(3).standard_normal(len(frame))
+        price = 5 * np.sin(2 * np.pi * day / 365.2425) + np.random.default_rng(3).standard_normal(len(frame))
         return frame.assign(price=price)[first * 50 :]
 
     spec = Spec.model_validate(LEAST)

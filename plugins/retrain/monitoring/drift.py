@@ -19,7 +19,7 @@ from retrain.artifacts import ColumnDrift
 from retrain.errors import DriftError
 from retrain.metrics import distances
 from retrain.metrics.distances import Distance
-from retrain.monitoring.reference import CYCLE, WEEK, ColumnReference, Past, Reference
+from retrain.monitoring.reference import WEEK, YEAR, ColumnReference, Past, Reference
 from retrain.spec import FILE, Spec
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ def _apart(
     draws = max(DRAWS, math.ceil(5.0 / spec.drift.false_alarms) - 1)
     common = random.standard_normal((draws, count))
     days = reference.weeks * WEEK
-    cosines = slow_cosines(days, count, float(CYCLE) if past.cycle else None)
+    cosines = slow_cosines(days, count, YEAR if past.cycle else None)
     apart = np.empty((draws, len(measured)))
     for number, one in enumerate(measured):
         cells = reference.columns[one.column].days[:days]

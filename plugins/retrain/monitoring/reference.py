@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 DAY = timedelta(days=1)
 WEEK = 7
-CYCLE = 364
-"""Days of a year in whole weeks: the same weeks a year ago begin on the same weekday."""
+YEAR = 365.2425
+"""Days. Whole weeks have each weekday as often, wherever they begin."""
 
-MOST_DAYS = 3 * CYCLE + WEEK
+MOST_DAYS = 3 * 366 + WEEK
 """So many newest days are kept one by one."""
 
 ID_LIKE = 0.9  # a text column with so large a share of different values names rows
@@ -108,7 +108,7 @@ class Reference:
         import numpy as np
 
         later = round((newest - self.end) / DAY)
-        starts = range(CYCLE - later, len(self.rows), CYCLE)
+        starts = [round(YEAR * years) - later for years in range(1, 2 + int((len(self.rows) + later) / YEAR))]
         same = np.unique([day for start in starts for day in range(start, start + days) if 0 <= day < len(self.rows)])
         cycle = 2 * len(same) >= days
         chosen = same.astype(np.int64) if cycle else np.arange(self.weeks * WEEK)
