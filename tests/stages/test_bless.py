@@ -31,6 +31,7 @@ def test_a_first_honest_model_is_blessed_on_baselines_and_the_verdict_says_so(wo
     assert verdict.reason.startswith("no champion yet")
     assert {result.gate: result.outcome for result in verdict.gates} == {
         "stability": "passed",
+        "inputs": "passed",
         "value": "not applied",
         "baseline": "passed",
         "change": "not applied",
