@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from retrain.artifacts import canonical
 from retrain.monitoring.reference import Reference
@@ -59,6 +60,16 @@ def test_rows_are_compared_with_all_whole_weeks_or_with_the_same_weeks_of_years_
     assert not less.past(less.end + 30 * day, 28).cycle
     whole = long.past(long.end + 400 * day, 399)
     assert (len(whole.days), whole.cycle) == (800, True), "a whole year is its own season"
+
+
+def test_the_same_weeks_are_no_past_where_they_have_hardly_a_row() -> None:
+    frame = rows(800, 5)
+    age = (frame["at"].max() - frame["at"]) / timedelta(days=1)
+    closed = frame[~age.between(330, 370) & ~age.between(690, 740)]
+    long = Reference.of(closed, "at")
+    past = long.past(long.end + timedelta(days=30), 28)
+    assert (past.cycle, len(past.days)) == (False, 798)
+    assert past.length == pytest.approx(798)
 
 
 def test_only_three_years_are_kept_day_by_day() -> None:

@@ -109,11 +109,16 @@ class Reference:
 
         later = round((newest - self.end) / DAY)
         starts = [round(YEAR * years) - later for years in range(1, 2 + int((len(self.rows) + later) / YEAR))]
-        same = np.unique([day for start in starts for day in range(start, start + days) if 0 <= day < len(self.rows)])
-        cycle = 2 * len(same) >= days
-        chosen = same.astype(np.int64) if cycle else np.arange(self.weeks * WEEK)
-        held = self.rows[chosen].sum() / self.per_day if self.per_day else 0.0
-        return Past(chosen, min(float(len(chosen)), float(held)), cycle)
+        found = {day for start in starts for day in range(start, start + days) if 0 <= day < len(self.rows)}
+        same = np.array(sorted(found), dtype=np.int64)
+        if 2.0 * self._worth(same) >= days:
+            return Past(same, self._worth(same), True)
+        every = np.arange(self.weeks * WEEK)
+        return Past(every, self._worth(every), False)
+
+    def _worth(self, days: NDArray[np.int64]) -> float:
+        """How many days of its usual rows some of its days are."""
+        return min(float(len(days)), float(self.rows[days].sum()) / self.per_day) if self.per_day else 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
