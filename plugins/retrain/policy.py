@@ -16,7 +16,7 @@ class Champion:
     """Who would go on serving.
 
     :param age: how long before the data asked for its own data ended; below 0 where it has seen newer.
-    :param drifted: have the inputs moved since? None: it was not measured.
+    :param drifted: have inputs moved since that it uses, or may use? None: it was not measured.
     """
 
     version: int

@@ -127,6 +127,7 @@ class PipelineStatus(Value):
     :param state: what is done with requests now; a pipeline whose release is over rests in ``serving``.
     :param ages: how old the champion's data is, against its limit.
     :param stages: when each stage last came to something, in the order of the story.
+    :param drift: what was found when the inputs were last compared with the champion's.
     :param spec_problem: why ``pipeline.yaml`` cannot be read, if so; where it is not on this machine at all, nothing
         is wrong with it.
     :param clock_problem: whose clock is wrong, and by how much, if so.
@@ -145,6 +146,7 @@ class PipelineStatus(Value):
     verdict: LastVerdict | None
     versions: tuple[Version, ...]
     stages: dict[str, Moment]
+    drift: str | None
     runs: tuple[Run, ...]
     schedule: str | None
     next_run: Moment | None
@@ -175,6 +177,7 @@ def status(pipeline: str, site: Site) -> PipelineStatus:
         verdict=_verdict(ledger),
         versions=tuple(versions.values()),
         stages=_stages(ledger),
+        drift=next((done.summary for _, done in ledger.of(StageDone) if done.stage == "drift"), None),
         runs=runs,
         schedule=spec.schedule if spec else None,
         next_run=_next_run(spec.schedule if spec else None),

@@ -1,5 +1,5 @@
 """Small pipelines with made-up rows; see ``tests/worlds``."""
 
-from workshop_world import make_rows, mlflow_uri, workshop
+from workshop_world import judged, make_rows, mlflow_uri, with_champion, workshop
 
-__all__ = ["make_rows", "mlflow_uri", "workshop"]
+__all__ = ["judged", "make_rows", "mlflow_uri", "with_champion", "workshop"]

@@ -61,12 +61,70 @@ def test_a_reference_too_short_to_learn_from_takes_the_distances_customary_thres
     assert [(column.threshold, column.drifted) for column in theirs.columns] == [(0.3, False), (0.3, False)]
 
 
-def test_the_threshold_is_learnt_from_the_references_own_weeks(register: Callable[..., str]) -> None:
-    by_rows = register(lambda reference, current: current.total / 1000, threshold=99.0)
-    for column in compared(by_rows).columns:
-        assert column.value == 0.7
-        assert column.threshold == pytest.approx(0.35), "each week has 350 rows"
-        assert column.drifted
+def test_the_threshold_is_what_weeks_so_long_stray_by_with_nothing_wrong(register: Callable[..., str]) -> None:
+    """A distance that is the share of toys: with 700 of them it strays by .019 of its own, and that is learnt."""
+
+    def toys(reference: Any, current: Any) -> float:
+        if reference.kind == "numeric":
+            return 0.0
+        at = reference.categories.index("toys")
+        return abs(reference.counts[at] / reference.total - current.counts[at] / current.total)
+
+    name = register(toys, threshold=0.01)
+    (price, kind) = compared(name, days=120).columns
+    assert (price.value, price.drifted) == (0.0, False)
+    assert price.threshold == pytest.approx(0.001), "a tenth of the customary one: less is nobody's business"
+    assert 1.2 * 0.02 < kind.threshold < 4 * 0.02
+    (_, longer) = compared(name, days=120, now=rows(35, seed=1)).columns
+    assert longer.threshold < 0.85 * kind.threshold, "35 days stray less far than 14"
+    (_, stricter) = compared(name, days=120, false_alarms=0.001).columns
+    assert stricter.threshold > 1.3 * kind.threshold
+
+
+def test_what_the_thresholds_were_learnt_from_is_said() -> None:
+    assert compared("psi").calibration == "learnt from 6 weeks, which is less than a year: a season looks like a drift"
+    assert compared("psi", days=20).calibration.startswith("2 whole weeks with rows on 14 days are too few")
+    year = compared("psi", days=400, now=rows(414, seed=1).tail(700))
+    assert year.calibration == "learnt from 57 weeks; compared with the same weeks of years before"
+    assert compared("psi", threshold=0.3).calibration == "a fixed threshold"
+
+
+def test_with_a_year_of_history_the_same_weeks_of_years_before_are_compared() -> None:
+    """A season of five standard deviations, whose worst month is far from the mean of the year."""
+
+    def seasonal(days: int, first: int = 0) -> pd.DataFrame:
+        frame = rows(first + days)
+        day = np.arange(len(frame)) / 50
+        price = 5 * np.sin(2 * np.pi * day / 365.2425) + np.random.default_rng(3).standard_normal(len(frame))
+        return frame.assign(price=price)[first * 50 :]
+
+    spec = Spec.model_validate(LEAST)
+    now = seasonal(28, first=2 * 364 - 300)
+    for days, drifted in ((2 * 364 - 300, False), (120, True)):
+        reference = Reference.of(seasonal(days, first=2 * 364 - 300 - days), "at")
+        (price,) = compare(spec, now, ["price"], reference).columns
+        assert price.drifted == drifted
+    moved = now.assign(price=now["price"] + 0.5)
+    (price,) = compare(spec, moved, ["price"], Reference.of(seasonal(2 * 364 - 300), "at")).columns
+    assert price.drifted
+    assert price.value == pytest.approx(0.5, rel=0.5), "in standard deviations of those weeks"
+
+
+def test_many_columns_are_one_alarm() -> None:
+    """Forty columns as wide as one another: each threshold is higher than it is for one alone."""
+    random = np.random.default_rng(4)
+    names = [f"c{number}" for number in range(40)]
+
+    def wide(days: int) -> pd.DataFrame:
+        frame = rows(days)[["at"]]
+        return frame.join(pd.DataFrame(random.standard_normal((len(frame), 40)), columns=names, index=frame.index))
+
+    spec, before, now = Spec.model_validate(LEAST), wide(120), wide(14)
+    reference = Reference.of(before, "at")
+    together = {one.column: one.threshold for one in compare(spec, now, names, reference).columns}
+    alone = {name: compare(spec, now, [name], reference).columns[0].threshold for name in names[:5]}
+    assert all(together[name] > 1.2 * limit for name, limit in alone.items())
+    assert compare(spec, now, names, reference) == compare(spec, now, names, reference), "the same luck each time"
 
 
 def test_a_column_without_numbers_is_compared_by_jensen_shannon_whoevers_distance_needs_them(
@@ -117,17 +175,35 @@ def test_a_distance_that_raises_is_an_error_with_its_cause(register: Callable[..
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
-def test_a_distance_that_fails_on_one_week_of_the_reference_gives_no_threshold(register: Callable[..., str]) -> None:
-    """Sorted last among the weeks' distances, a nan would leave the others to make a threshold of."""
+def test_a_distance_that_fails_on_a_draw_gives_no_threshold(register: Callable[..., str]) -> None:
+    """Sorted last among the distances drawn, a nan would leave the others to make a threshold of."""
+    asked: list[int] = []
 
-    def fails_on_weeks(reference: Any, current: Any) -> float:
-        return math.nan if current.total == 350 else 0.1
+    def fails_later(reference: Any, current: Any) -> float:
+        asked.append(1)
+        return math.nan if len(asked) > 100 else 0.1
 
     with pytest.raises(DriftError, match="returned nan"):
-        compared(register(fails_on_weeks))
+        compared(register(fails_later))
 
 
-def test_what_cannot_be_compared_is_named_with_the_reason() -> None:
+def test_what_could_be_compared_before_and_cannot_now_is_named_with_the_reason() -> None:
     found = compared("psi", now=rows(14).assign(price="dear").astype({"price": TEXT}))
     assert [column.column for column in found.columns] == ["kind"]
-    assert found.skipped == {"price": "numbers in the champion's data, now str"}
+    assert (found.skipped, found.incomparable) == ({}, {"price": "numbers in the champion's data, now str"})
+
+
+def test_a_single_stray_value_in_a_constant_column_is_no_drift() -> None:
+    spec = Spec.model_validate(LEAST)
+    reference = Reference.of(rows(120).assign(price=1.0), "at")
+    now = rows(30).assign(price=1.0)
+    now.loc[7, "price"] = 2.0
+    assert not compare(spec, now, ["price"], reference).columns[0].drifted
+    assert compare(spec, now.assign(price=2.0), ["price"], reference).columns[0].drifted
+
+
+def test_fewer_rows_than_usual_may_stray_farther() -> None:
+    spec, reference = Spec.model_validate(LEAST), Reference.of(rows(120), "at")
+    (usual,) = compare(spec, rows(14, seed=1), ["price"], reference).columns
+    (few,) = compare(spec, rows(14, seed=1)[::10], ["price"], reference).columns
+    assert few.threshold == pytest.approx(math.sqrt(10) * usual.threshold, rel=0.25)

@@ -66,7 +66,7 @@ def test_without_a_champion_nothing_has_drifted(orders: Any) -> None:
     assert "no champion" in found.summary
 
 
-@pytest.mark.parametrize("distance", ["psi", "jensen_shannon", "wasserstein"])
+@pytest.mark.parametrize("distance", ["cramer_von_mises", "psi", "jensen_shannon", "wasserstein"])
 def test_the_same_orders_have_not_drifted_and_dearer_ones_have(orders: Any, distance: str) -> None:
     keys = {"distance": distance, "false_alarms": 0.001}
     same = the_drift(orders, later_rows(orders), drift=keys)
@@ -86,7 +86,7 @@ def test_a_new_category_and_missing_values_are_drift(orders: Any) -> None:
     assert [c.column for c in found.columns if c.drifted] == ["kind", "rain"]
 
 
-@pytest.mark.parametrize("distance", ["psi", "jensen_shannon", "wasserstein"])
+@pytest.mark.parametrize("distance", ["cramer_von_mises", "psi", "jensen_shannon", "wasserstein"])
 def test_a_column_that_is_empty_now_has_drifted(orders: Any, distance: str) -> None:
     found = the_drift(orders, later_rows(orders).assign(rain=np.nan), drift={"distance": distance})
     assert column(found, "rain").drifted
@@ -138,7 +138,7 @@ def test_too_few_new_rows_are_seen_among_those_of_a_week(orders: Any) -> None:
     snapshot = orders.collect(spec, THEN + DAY)
     found = drift(spec, orders.request(THEN + DAY), snapshot, orders.site)
     assert not found.drifted
-    assert len(module._newest(spec, orders.site, snapshot, THEN)) > 500
+    assert len(module._newest(spec, orders.site, snapshot, THEN, ["price"])) > 500
 
 
 def test_the_reference_is_computed_once_and_kept(orders: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def test_the_reference_is_computed_once_and_kept(orders: Any, monkeypatch: pytes
     first = the_drift(orders, later_rows(orders))
     again = the_drift(orders, later_rows(orders).assign(price=1.0))
     assert (len(calls), first.key != again.key) == (1, True)
-    kept = json.loads(orders.site.store.get(f"orders/data/drift/{first.reference.key}/reference.json"))
+    kept = json.loads(orders.site.store.get(f"orders/data/drift/{first.reference.key}/days.json"))
     assert set(kept["columns"]) == {"shop", "price", "kind", "rain", "delay"}
 
 
@@ -171,7 +171,19 @@ def test_columns_that_the_champions_data_had_otherwise_are_named(orders: Any) ->
     orders.write(later_rows(orders).assign(code="A"), "2.parquet")
     found = drift(spec, orders.request(LATER), orders.collect(spec, LATER), orders.site)
     assert found.skipped["rain"] == "not in the champion's data"
-    assert "numbers in the champion's data, now str" in found.skipped["code"]
+    assert "numbers in the champion's data, now str" in found.incomparable["code"]
+    assert found.drifted
+
+
+def test_a_column_that_is_gone_from_the_data_is_drift(orders: Any) -> None:
+    orders.write(orders.frame(per_day=100), "1.parquet")
+    spec = orders.spec(source={"inputs": []})
+    a_champion(orders, orders.collect(spec, THEN))
+    (orders.site.settings.data / "orders" / "1.parquet").unlink()
+    orders.write(later_rows(orders).drop(columns="rain"), "2.parquet")
+    found = drift(spec, orders.request(LATER), orders.collect(spec, LATER), orders.site)
+    assert found.incomparable == {"rain": "it is not in the data any more"}
+    assert (found.drifted, found.matters) == (True, True)
 
 
 def test_a_champion_whose_snapshot_is_gone(orders: Any) -> None:

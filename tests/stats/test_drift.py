@@ -1,4 +1,4 @@
-"""Histograms, distances and thresholds: exactness, JSON, false-alarm rates, speed, edges."""
+"""Histograms and distances: exactness, JSON, speed, edges."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
-from retrain.stats.drift import calibrated_threshold, jensen_shannon, psi, wasserstein_scaled
+from retrain.stats.drift import cramer_von_mises, jensen_shannon, psi, wasserstein_scaled
 from retrain.stats.histogram import Histogram, merge
 
 numbers = st.lists(st.one_of(st.floats(-1e6, 1e6), st.just(math.nan), st.integers(-3, 3).map(float)), min_size=1)
@@ -62,7 +62,7 @@ def test_distances_agree_with_scipy() -> None:
     )
     p, q = (np.array(one.counts[1:]) / 2e4 + 1e-5 for one in (reference, current))
     assert psi(reference, current) == pytest.approx(np.sum((q - p) * np.log(q / p)), rel=0.05)
-    for distance in (psi, jensen_shannon, wasserstein_scaled):
+    for distance in (psi, jensen_shannon, wasserstein_scaled, cramer_von_mises):
         assert distance(reference, reference) == pytest.approx(0.0, abs=1e-7)
 
 
@@ -137,35 +137,53 @@ def test_refuses_words_as_numbers_and_empty_histograms() -> None:
             distance(kept, Histogram.from_values([3.0]))
 
 
-@pytest.mark.parametrize("weeks", [30, 10])
-@pytest.mark.parametrize("distance", [jensen_shannon, psi, wasserstein_scaled])
-def test_the_threshold_holds_its_false_alarm_rate(weeks: int, distance: object) -> None:
-    """Weeks differ a little from one another, as real ones do, so no fixed threshold would be right."""
-    rng = np.random.default_rng(4)
-    runs, alarms, rate = 60, 0, 0.05
-    for _ in range(runs):
-        chunks = [rng.normal(rng.normal(0, 0.1), 1, 300) for _ in range(weeks + 4)]
-        kept = Histogram.from_values(np.concatenate(chunks[:weeks]))
-        counted = [kept.count(chunk) for chunk in chunks]
-        threshold = calibrated_threshold(counted[:weeks], rate, distance=distance)  # type: ignore[arg-type]
-        alarms += sum(distance(kept, new) > threshold for new in counted[weeks:])  # type: ignore[operator]
-    assert alarms / (4 * runs) <= rate + 2.5 * math.sqrt(rate * (1 - rate) / (4 * runs))
+@given(numbers, numbers)
+def test_values_counted_by_group_are_what_counting_each_group_gives(one: list[float], other: list[float]) -> None:
+    kept = Histogram.from_values(one + other)
+    groups = np.array([0] * len(one) + [1] * len(other))
+    cells = kept.cells(np.array(one + other), groups, 3)
+    assert cells.shape == (3, kept.width)
+    for number, values in enumerate([one, other, []]):
+        counted = kept.count(np.array(values, dtype=float))
+        assert cells[number, : len(kept.counts)].tolist() == list(counted.counts)
+        assert cells[number, len(kept.counts)] == counted.missing
+        assert cells[number, len(kept.counts) + 1 :] == pytest.approx(np.array(counted.sums), abs=1e-6)
+        made = kept.of_cells(cells[number], len(values))
+        assert (made.counts, made.missing) == (counted.counts, counted.missing)
 
 
-def test_the_threshold_sees_real_drift() -> None:
-    rng = np.random.default_rng(5)
-    chunks = [rng.normal(rng.normal(0, 0.1), 1, 1000) for _ in range(20)]
-    kept = Histogram.from_values(np.concatenate(chunks))
-    threshold = calibrated_threshold([kept.count(chunk) for chunk in chunks], 0.05)
-    assert jensen_shannon(kept, kept.count(rng.normal(0.7, 1, 1000))) > threshold
+def test_text_counted_by_group_keeps_others_and_missing_apart() -> None:
+    kept = Histogram.from_values(["a", "a", "b"])
+    cells = kept.cells(np.array(["b", None, "z", "a", float("nan")], dtype=object), np.array([0, 0, 0, 1, 1]), 2)
+    assert cells.tolist() == [[0, 1, 1, 1], [1, 0, 0, 1]]
+    assert kept.of_cells(np.array([0.5, 0.25, 0.25, -0.1]), 8).counts == (4, 2, 2)
 
 
-def test_the_threshold_refuses_too_little() -> None:
-    kept = Histogram.from_values([1.0, 2.0])
-    with pytest.raises(ValueError, match="at least 5 chunks, got 4"):
-        calibrated_threshold([kept] * 4, 0.05)
-    with pytest.raises(ValueError, match="false_alarm_rate"):
-        calibrated_threshold([kept] * 9, 1.0)
+def test_the_deviation_of_cells_follows_their_means() -> None:
+    rng = np.random.default_rng(7)
+    before, now = rng.normal(0, 1, 20_000), np.concatenate([rng.normal(-1.5, 1, 10_000), rng.normal(1.5, 1, 10_000)])
+    kept = Histogram.from_values(before)
+    cells = kept.cells(now, np.zeros(len(now), dtype=int), 1)[0]
+    assert kept.of_cells(cells, len(now)).sd == pytest.approx(now.std(), rel=0.05)
+
+
+def test_cramer_von_mises_is_about_the_shift_in_standard_deviations() -> None:
+    rng = np.random.default_rng(8)
+    values = rng.normal(3, 2, 200_000)
+    kept = Histogram.from_values(values)
+    for shift in (0.05, 0.1, 0.2):
+        assert cramer_von_mises(kept, kept.count(values + 2 * shift)) == pytest.approx(shift, rel=0.1)
+    holes = np.where(np.arange(len(values)) % 4 == 0, np.nan, values)
+    assert cramer_von_mises(kept, kept.count(holes)) > 0.5
+    assert cramer_von_mises(kept, kept.count(np.append(values, 1e300))) < 0.01
+    constant = Histogram.from_values(np.full(1000, 0.1))
+    assert cramer_von_mises(constant, constant.count(np.full(10, 0.2))) > 1.0
+    assert cramer_von_mises(constant, constant.count(np.full(10, 0.05))) > 1.0
+    words = Histogram.from_values(["a", "b"])
+    with pytest.raises(ValueError, match="need numbers"):
+        cramer_von_mises(words, words)
+    with pytest.raises(ValueError, match="no values"):
+        cramer_von_mises(kept, kept.count([np.nan]))
 
 
 def test_a_million_rows_are_counted_fast() -> None:

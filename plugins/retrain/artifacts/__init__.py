@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         now,
     )
     from retrain.artifacts.candidate import Candidate, ModelRef
-    from retrain.artifacts.drift import ColumnDrift, Drift
+    from retrain.artifacts.drift import ColumnDrift, Decay, Drift
     from retrain.artifacts.features import FeaturePart, FeatureSet
     from retrain.artifacts.freshness import Age, Freshness
     from retrain.artifacts.kinds import KINDS
@@ -46,6 +46,7 @@ __all__ = [
     "Artifact",
     "Candidate",
     "ColumnDrift",
+    "Decay",
     "Drift",
     "ExpectationResult",
     "FeaturePart",
@@ -95,6 +96,7 @@ _FILES = {
     ),
     "drift": (
         "ColumnDrift",
+        "Decay",
         "Drift",
     ),
     "features": (

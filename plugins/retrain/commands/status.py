@@ -70,6 +70,8 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
             "last verdict",
             f"version {verdict.version} {verdict.outcome} {_ago(verdict.at)} by {verdict.by}: {verdict.reason}",
         )
+    if found.drift is not None:
+        yield "drift", found.drift
     if found.stages:
         yield "stages", ", ".join(f"{stage} {_ago(at)}" for stage, at in found.stages.items())
     for run in found.runs:

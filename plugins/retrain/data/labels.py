@@ -81,6 +81,15 @@ def labelled_rows(spec: Spec, snapshot: Snapshot, site: Site) -> LabelledRows:
     return LabelledRows(known, cut)
 
 
+def known_labels(spec: Spec, snapshot: Snapshot, frame: DataFrame) -> Series[Any]:
+    """The label of each of some rows of a snapshot; null where it is not known yet.
+
+    :raises DataError: the label cannot be read.
+    """
+    settled = frame[spec.source.timestamp] < snapshot.end - spec.source.label_delay
+    return _label(spec, snapshot, frame).where(settled)
+
+
 def _columns(spec: Spec, snapshot: Snapshot) -> list[str]:
     """The columns that say when a row happened, whom it is about and what came of it."""
     source = spec.source

@@ -41,6 +41,7 @@ class Evidence:
         where there is one, ``champion``. A class is its position; an answer is the probability of the second of two
         classes, the position of the likeliest of several, or the number.
     :param inputs: reads the raw inputs of the same rows, in the same order.
+    :param dead: reads which inputs and features have died since training, one sentence each.
     """
 
     scorecard: Scorecard
@@ -50,6 +51,7 @@ class Evidence:
     confidence: float
     predictions: Callable[[], DataFrame]
     inputs: Callable[[], DataFrame]
+    dead: Callable[[], tuple[str, ...]] = tuple
 
     @property
     def score(self) -> Score | None:

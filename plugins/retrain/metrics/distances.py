@@ -23,7 +23,8 @@ class Distance:
     """How far one histogram lies from another on the same bins.
 
     :param function: of (reference, current); 0 where they are alike, larger the farther they are apart, inf allowed.
-    :param threshold: the customary one, used where the reference is too short to learn it from.
+    :param threshold: the customary one, used where the reference is too short to learn it from. Less than a tenth of it
+        is no drift, however sure.
     :param numeric_only: it needs numbers on both sides; columns without are compared by ``jensen_shannon`` instead.
     """
 
@@ -46,6 +47,12 @@ def find(name: str) -> Distance:
     return found
 
 
+def _cramer_von_mises(reference: Histogram, current: Histogram) -> float:
+    from retrain.stats.drift import cramer_von_mises
+
+    return cramer_von_mises(reference, current)
+
+
 def _psi(reference: Histogram, current: Histogram) -> float:
     from retrain.stats.drift import psi
 
@@ -64,8 +71,9 @@ def _wasserstein(reference: Histogram, current: Histogram) -> float:
     return wasserstein_scaled(reference, current)
 
 
-# The customary threshold of PSI is Siddiqi's (2006).
+# The customary threshold of PSI is Siddiqi's (2006); a fifth of a standard deviation is a small effect (Cohen 1988).
 DISTANCES = {
+    "cramer_von_mises": Distance(_cramer_von_mises, threshold=0.2, numeric_only=True),
     "psi": Distance(_psi, threshold=0.25),
     "jensen_shannon": Distance(_jensen_shannon, threshold=0.1),
     "wasserstein": Distance(_wasserstein, threshold=0.1, numeric_only=True),

@@ -28,7 +28,7 @@ from retrain.spec.section import DAY, Section, mistake
 if TYPE_CHECKING:
     from retrain.gates.base import Gate
 
-GATES = ("stability", "value", "suspicious", "change", "slices", "baseline")
+GATES = ("stability", "inputs", "value", "suspicious", "change", "slices", "baseline")
 """Ours, in the order in which they are asked where ``bless.gates`` does not say."""
 
 G = TypeVar("G", bound="Gate")

@@ -13,13 +13,19 @@ class DriftSpec(Section):
 
     columns: tuple[str, ...] = Field((), description="Default: every input.")
     distance: str = Field(
-        "jensen_shannon",
-        description="psi, jensen_shannon, wasserstein, the name of an entry point in `retrain.metrics.distances`, "
-        "or the import path of a Distance (package.module:NAME).",
+        "cramer_von_mises",
+        description="cramer_von_mises, psi, jensen_shannon, wasserstein, the name of an entry point in "
+        "`retrain.metrics.distances`, or the import path of a Distance (package.module:NAME). Text is compared by "
+        "jensen_shannon where the distance is one of numbers.",
         examples=list(distances.DISTANCES),
     )
-    threshold: float | None = Field(None, gt=0, description="None: calibrated on the reference's own weeks.")
-    false_alarms: float = Field(0.01, gt=0, lt=0.5, description="Rate the calibration holds, per column.")
+    threshold: float | None = Field(None, gt=0, description="None: learnt from the champion's own weeks.")
+    false_alarms: float = Field(
+        0.05,
+        gt=0,
+        lt=0.5,
+        description="Share of runs without drift in which any column alarms; held where there are three whole weeks.",
+    )
 
     @field_validator("distance")
     @classmethod

@@ -22,6 +22,7 @@ from retrain.data.holdout import raw_holdout
 from retrain.errors import LedgerError, RetrainError
 from retrain.gates.base import Evidence, Gate
 from retrain.ledger import Judged
+from retrain.modelling.liveness import dead
 from retrain.site import Site
 from retrain.spec import GATES, Spec
 from retrain.tracking.runs import Tracking
@@ -102,6 +103,7 @@ def _evidence(spec: Spec, scorecard: Scorecard, site: Site) -> Evidence:
         confidence=spec.bless.confidence,
         predictions=partial(load_frame, site, scorecard.predictions),
         inputs=inputs,
+        dead=lambda: dead(site.read(FeatureSet, candidate.features), site),
     )
 
 

@@ -1,20 +1,26 @@
 """Drift: how far the inputs have moved from those the champion was trained on; and may a scheduled run end there?
 
 The rows since the champion's data ended (never less than the newest seven days, so that every weekday is among them)
-are compared, column by column, with the champion's own snapshot.
+are compared, column by column, with the champion's own snapshot. Of what has moved, the champion itself is asked what
+that is to it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from retrain import policy
-from retrain.artifacts import Candidate, Drift, Request, Snapshot, code, identity
+from retrain.artifacts import Candidate, ColumnDrift, Decay, Drift, FeatureSet, Request, Snapshot, code, identity
 from retrain.data.frames import as_typed, load_parts
-from retrain.errors import DataError
+from retrain.data.labels import known_labels
+from retrain.errors import DataError, RetrainError
 from retrain.ledger import FreshEnough, Ledger
 from retrain.metrics import distances
+from retrain.modelling.design_matrix import held_out_rows
+from retrain.monitoring.decay import decay
+from retrain.monitoring.dependence import HARDLY, weights
 from retrain.monitoring.drift import compare
 from retrain.monitoring.reference import reference
 from retrain.site import Site
@@ -41,6 +47,7 @@ def drift(spec: Spec, request: Request, snapshot: Snapshot, site: Site) -> Drift
         champion=None if champion is None else champion.candidate.key,
         version=None if champion is None else champion.version,
         drift=spec.fragment("drift"),
+        alarms="per run, by severity",
         columns=_columns(spec, snapshot),
         **code.inputs(distances.home(spec.drift.distance)),
     )
@@ -72,8 +79,8 @@ def _champion(ledger: Ledger, request: Request, found: Drift) -> policy.Champion
     if served is None:
         return None
     age = request.data_end - ledger.version(served.version).data_end
-    measured = found.champion == served.version and found.columns
-    return policy.Champion(served.version, age, found.drifted if measured else None)
+    measured = found.champion == served.version and (found.columns or found.incomparable)
+    return policy.Champion(served.version, age, found.matters if measured else None)
 
 
 def _make(spec: Spec, site: Site, key: str, snapshot: Snapshot, candidate: Candidate | None) -> Drift:
@@ -87,19 +94,65 @@ def _make(spec: Spec, site: Site, key: str, snapshot: Snapshot, candidate: Candi
             columns=(),
             drifted=False,
         )
-    before = reference(site.read(Snapshot, candidate.snapshot), spec.source.timestamp, site)
-    rows = _newest(spec, site, snapshot, candidate.data_end)
+    then = site.read(Snapshot, candidate.snapshot)
+    before = reference(then, spec.source.timestamp, site)
+    rows = _newest(spec, site, snapshot, candidate.data_end, _columns(spec, snapshot))
     found = compare(spec, rows, _columns(spec, snapshot), before)
+    incomparable = found.incomparable | _gone(spec, then, snapshot)
+    moved = [column.column for column in found.columns if column.drifted]
+    weight, decayed, why = _asked(spec, site, snapshot, candidate, moved) if moved else ({}, None, None)
     return Drift(
         key=key,
         pipeline=spec.name,
         snapshot=snapshot.ref(),
         reference=candidate.snapshot,
         champion=candidate.version,
-        columns=found.columns,
-        drifted=any(column.drifted for column in found.columns),
+        columns=tuple(_with_severity(column, weight.get(column.column)) for column in found.columns),
+        drifted=bool(moved or incomparable),
         skipped=found.skipped,
+        incomparable=incomparable,
+        calibration=found.calibration,
+        unweighed=why,
+        decay=decayed,
     )
+
+
+def _gone(spec: Spec, then: Snapshot, now: Snapshot) -> dict[str, str]:
+    """The inputs that the champion's data had and the data of now has not, where all are watched."""
+    inputs = () if spec.drift.columns else spec.source.input_columns(then.columns)
+    return {name: "it is not in the data any more" for name in inputs if name not in now.columns}
+
+
+def _with_severity(column: ColumnDrift, weight: float | None) -> ColumnDrift:
+    if not column.drifted:
+        return column
+    severity = "not known" if weight is None else "matters" if weight >= HARDLY else "hardly used"
+    return column.model_copy(update={"severity": severity, "weight": weight})
+
+
+def _asked(
+    spec: Spec, site: Site, snapshot: Snapshot, candidate: Candidate, moved: list[str]
+) -> tuple[dict[str, float], Decay | None, str | None]:
+    """What the columns that moved are to the champion, what has become of its loss, and why that is not known, if so.
+
+    :raises RetrainError: the store is lost for now.
+    """
+    from retrain.model.model import Model
+    from retrain.model.store import fetch_model
+
+    weight: dict[str, float] = {}
+    try:
+        model = Model.load(fetch_model(site.store, candidate.model, site.settings.home / "models"))
+        wanted = {*model.signature.inputs, *spec.source.label_columns} & set(snapshot.columns)
+        now = _newest(spec, site, snapshot, candidate.data_end, wanted)
+        then = load_parts(site, site.read(Snapshot, candidate.snapshot).parts[-1:], moved)
+        weight = weights(model, now, then, moved)
+        held_out = held_out_rows(spec, site.read(FeatureSet, candidate.features), site)
+        return weight, decay(spec, model, now, known_labels(spec, snapshot, now), held_out), None
+    except Exception as error:  # whatever the champion's code raises on rows that have moved
+        if isinstance(error, RetrainError) and error.retryable:
+            raise
+        return weight, None, f"{type(error).__name__}: {getattr(error, 'what', error)}"
 
 
 def _columns(spec: Spec, snapshot: Snapshot) -> tuple[str, ...]:
@@ -116,9 +169,9 @@ def _columns(spec: Spec, snapshot: Snapshot) -> tuple[str, ...]:
     return columns
 
 
-def _newest(spec: Spec, site: Site, snapshot: Snapshot, since: datetime) -> DataFrame:
+def _newest(spec: Spec, site: Site, snapshot: Snapshot, since: datetime, columns: Iterable[str]) -> DataFrame:
     """The rows since the champion's data ended, or of the newest week if that is longer."""
-    columns = sorted({spec.source.timestamp, *_columns(spec, snapshot)})
     since = min(since, snapshot.newest - WEEK)
-    frame = load_parts(site, snapshot.parts, columns, time=spec.source.timestamp, since=since)
+    wanted = sorted({spec.source.timestamp, *columns})
+    frame = load_parts(site, snapshot.parts, wanted, time=spec.source.timestamp, since=since)
     return as_typed(frame, snapshot.columns)

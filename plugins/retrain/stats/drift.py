@@ -1,21 +1,21 @@
-"""Distances between a reference histogram and a current one, and thresholds that hold a false-alarm rate.
+"""Distances between a reference histogram and a current one.
 
-Tests such as Kolmogorov-Smirnov or chi-squared at p < 0.05 alarm at any difference once samples are large.
-A distance measures how large the difference is, and a threshold calibrated on the reference's own chunks
-knows how much one week differs from the others with nothing wrong.
+Tests such as Kolmogorov-Smirnov or chi-squared at p < 0.05 alarm at any difference once samples are large, and at
+none once days hang together. A distance measures how large the difference is; how large it gets with nothing wrong,
+:mod:`retrain.stats.swings` knows.
 """
 
 import math
-from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
-from retrain.stats.histogram import Histogram, check_same_bins, merge
+from retrain.stats.histogram import Histogram, check_same_bins
 
-LEAST_CHUNKS = 5
 PSEUDO_COUNT = 0.5
+
+DEVIATIONS = math.sqrt(2.0 * math.pi * math.sqrt(3.0))
+"""One over the mean square of the normal density, under the root: by how little a small shift moves the function."""
 
 
 def psi(reference: Histogram, current: Histogram) -> float:
@@ -68,38 +68,24 @@ def wasserstein_scaled(reference: Histogram, current: Histogram) -> float:
     return distance / reference.sd
 
 
-def calibrated_threshold(
-    chunks: Sequence[Histogram],
-    false_alarm_rate: float,
-    *,
-    distance: Callable[[Histogram, Histogram], float] = jensen_shannon,
-) -> float:
-    """Return the distance that a chunk without drift exceeds with probability `false_alarm_rate`.
+def cramer_von_mises(reference: Histogram, current: Histogram) -> float:
+    """Return how far apart two distribution functions are on average, about in standard deviations.
 
-    Each chunk's distance is taken to the merge of all *other* chunks: with itself in the reference, a
-    chunk looks closer than any new data ever will. With enough chunks, 1/rate - 1 (19 for 5%), the
-    threshold is the conformal order statistic ceil((n + 1)(1 - rate)) (Vovk et al. 2005), which assumes
-    no distribution. With fewer it is the upper prediction bound of the log distances under a normal law
-    (Student's t), at least the largest distance seen.
+    The root of the mean squared difference of the distribution functions, the mean being over the rows of both alike
+    (Cramer 1928; Anderson 1962), and of the shares of missing values. It is scaled so that a normal column whose mean
+    has moved by a small part of its standard deviation is about that part away. Bounded by ranks: one huge value
+    counts as much as any other above all the rest.
 
-    :param chunks: histograms on the same bins, of blocks of time like the window to be judged later: as
-        long (a shorter window is noisier and alarms more), whole days or weeks, so that a weekday is not
-        a drift.
-    :param distance: of (reference, chunk).
-    :raises ValueError: for fewer than 5 chunks or a rate outside (0, 1).
+    :raises ValueError: for categories, different bins, or a histogram without values.
     """
-    if not 0.0 < false_alarm_rate < 1.0:
-        raise ValueError(f"false_alarm_rate must be between 0 and 1, got {false_alarm_rate!r}")
-    if len(chunks) < LEAST_CHUNKS:
-        raise ValueError(f"calibrating needs at least {LEAST_CHUNKS} chunks, got {len(chunks)}")
-    distances = np.sort([distance(merge([*chunks[:i], *chunks[i + 1 :]]), chunk) for i, chunk in enumerate(chunks)])
-    n = len(distances)
-    rank = math.ceil((n + 1) * (1.0 - false_alarm_rate) - 1e-9)
-    if rank <= n:
-        return float(distances[rank - 1])
-    logs = np.log(np.maximum(distances, 1e-12))
-    beyond = float(student_t.ppf(1.0 - false_alarm_rate, n - 1)) * math.sqrt(1.0 + 1.0 / n)
-    return max(float(distances[-1]), math.exp(float(logs.mean()) + beyond * float(logs.std(ddof=1))))
+    check_same_bins(reference, current)
+    if reference.kind != "numeric":
+        raise ValueError("distribution functions need numbers; use jensen_shannon for categories")
+    if not (sum(reference.counts) and sum(current.counts)):
+        raise ValueError("a histogram has no values")
+    p, q = _shares(reference, 0.0), _shares(current, 0.0)
+    gaps, weights = np.cumsum(p - q)[:-1], (p + q)[:-1] / 2.0
+    return DEVIATIONS * math.sqrt(float(weights @ gaps**2) + float(p[-1] - q[-1]) ** 2)
 
 
 def _shares(histogram: Histogram, pseudo_count: float) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -76,6 +76,40 @@ class Histogram:
         filled, sums = _bins(present, self.edges)
         missing = len(numbers) - len(present)
         return Histogram(self.kind, self.edges, (), filled, missing, sums, _deviation(present))
+
+    def cells(self, values: ArrayLike, groups: NDArray[np.int64], count: int) -> NDArray[np.float64]:
+        """Count values in the same bins, group by group: one row a group, shape (count, :attr:`width`).
+
+        :param groups: the group of each value, from 0 to count - 1.
+        """
+        array = np.asarray(values)
+        if self.kind == "categorical":
+            return _tallied(_codes(array, self.categories), groups, count, len(self.counts) + 1)
+        numbers = _numbers(array)
+        present, bins = np.isfinite(numbers), len(self.counts)
+        codes = np.full(len(numbers), bins)
+        codes[present] = _bin_of(numbers[present], self.edges)
+        filled = _tallied(codes, groups, count, bins + 1)
+        sums = _tallied(codes[present], groups[present], count, bins, numbers[present])
+        return np.hstack([filled, sums])
+
+    @property
+    def width(self) -> int:
+        """How many cells it has: the count of each bin, the missing rows, and of numbers the sum of each bin."""
+        return len(self.counts) + 1 + len(self.sums)
+
+    def of_cells(self, cells: NDArray[np.float64], rows: int) -> Histogram:
+        """So many rows spread as some cells are, on the same bins. Negative counts are none.
+
+        The deviation is this one's, changed by as much as the bins' means have moved against each other.
+        """
+        bins = len(self.counts)
+        held = np.clip(cells[: bins + 1], 0.0, None)
+        scale = rows / held.sum() if held.sum() else 0.0
+        counts = np.rint(held * scale).astype(np.int64).tolist()
+        sums = tuple((cells[bins + 1 :] * scale).tolist())
+        made = Histogram(self.kind, self.edges, self.categories, tuple(counts[:-1]), counts[-1], sums, self.sd)
+        return made if self.kind == "categorical" else replace(made, sd=_moved_deviation(self, made))
 
     @property
     def mean(self) -> float:
@@ -188,6 +222,52 @@ def _bins(present: NDArray[np.float64], edges: tuple[float, ...]) -> tuple[tuple
         counts[-1] += len(chunk)
         sums[-1] += chunk.sum()
     return tuple(np.diff(counts, prepend=0).tolist()), tuple(np.diff(sums, prepend=0.0).tolist())
+
+
+def _bin_of(present: NDArray[np.float64], edges: tuple[float, ...]) -> NDArray[np.int64]:
+    """Return the bin of each value: how many edges lie below it."""
+    codes = np.zeros(len(present), dtype=np.int64)
+    for start in range(0, len(present), CHUNK):
+        chunk = present[start : start + CHUNK]
+        below = np.zeros(len(chunk), dtype=np.uint8)
+        for edge in edges:
+            below += chunk > edge
+        codes[start : start + CHUNK] = below
+    return codes
+
+
+def _codes(array: NDArray[Any], categories: tuple[str, ...]) -> NDArray[np.int64]:
+    """Return the cell of each value: its category's, that of all others, or that of missing ones."""
+    values, other = array.tolist(), len(categories)
+    known = {name: number for number, name in enumerate(categories)}
+    code = {value: other + 1 if _is_missing(value) else known.get(str(value), other) for value in Counter(values)}
+    return np.array([code[value] for value in values], dtype=np.int64)
+
+
+def _tallied(
+    codes: NDArray[np.int64],
+    groups: NDArray[np.int64],
+    count: int,
+    width: int,
+    weights: NDArray[np.float64] | None = None,
+) -> NDArray[np.float64]:
+    """Return how often each code occurs in each group, or what its weights add up to."""
+    found = np.bincount(groups * width + codes, weights, minlength=count * width)
+    return found.reshape(count, width).astype(np.float64)
+
+
+def _moved_deviation(before: Histogram, now: Histogram) -> float:
+    """Return the deviation of `now`, were each of its bins as wide within as it was before."""
+    if not (sum(now.counts) and sum(before.counts)):
+        return math.nan
+    return math.sqrt(max(0.0, before.sd**2 + _between(now) - _between(before)))
+
+
+def _between(histogram: Histogram) -> float:
+    """Return the variance of the bins' means about the mean."""
+    rows, sums = np.array(histogram.counts, dtype=np.float64), np.array(histogram.sums)
+    means = sums / np.maximum(rows, 1.0)
+    return float(rows @ (means - rows @ means / rows.sum()) ** 2 / rows.sum())
 
 
 def _categories(array: NDArray[Any]) -> tuple[Counter[str], int]:
