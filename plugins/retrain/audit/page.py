@@ -20,9 +20,10 @@ TITLES = ("claim", "stated", "measured", "±", "runs", "verdict")
 HEAD = """\
 # Our claims, measured
 
-Written by `make audit`: {of}, {at:%Y-%m-%d}, seed {seed}, {hours}. Every figure comes of runs of the shipped code. ± is
-one standard error; a claim holds if what is measured is within two of what is stated. `retrain audit` measures them on
-your machine.
+Written by `make audit`: {of}, {at:%Y-%m-%d}, seed {seed}, {hours}.
+
+Every figure comes of runs of the shipped code. ± is one standard error; a claim holds if what is measured is as good as
+what is stated, or off by two of them at most. `retrain audit` measures all of it on your machine.
 
 **{holding} of {all} claims hold.**
 """

@@ -58,7 +58,7 @@ def _claim(
 ) -> Claim:
     name = f"{what}: {end}"
     run = partial(ended, end, {"traffic": traffic, **scenario})
-    return Claim(name, SECTION, run, holds, stated, cost=4.0)
+    return Claim(name, SECTION, run, holds, stated, cost=2.5)
 
 
 def _equal(what: str, traffic: Traffic, **scenario: Any) -> Claim:
@@ -79,7 +79,7 @@ def _detected(before: float, after: float, stated: float, most: int) -> Claim:
     canary = {"steps": (0.1,), "errors": {"margin": 0.0001}}
     run = partial(shown_after, {"traffic": traffic, "canary": canary, "requests": most, "every": 50, "growth": 0.05})
     name = f"failures {before:.1%} → {after:.1%}: the challenger's requests until it is rolled back".replace("%", " %")
-    return Claim(name, "canary", run, "at most", stated, measure="median", cost=4.0)
+    return Claim(name, "canary", run, "at most", stated, measure="median", cost=2.5)
 
 
 EQUAL = (
