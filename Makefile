@@ -3,7 +3,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help setup demo test test-fast test-slow test-lowest lint format bench constraints schema clean
+.PHONY: help setup demo test test-fast test-slow test-lowest lint format bench audit constraints schema clean
 
 help:           ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ format: setup   ## let ruff write
 
 bench: setup    ## ratios against named peers, measured in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)
+
+audit: setup    ## our claims measured, for hours, into docs/audit.md: ARGS="--runs 20" for a glance
+	$(BIN)/retrain audit --out docs/audit.md $(ARGS)
 
 schema: setup   ## docs/pipeline.schema.json and docs/pipeline.md from the code
 	$(BIN)/retrain schema --out docs/pipeline.schema.json

@@ -16,6 +16,9 @@ import pytest
 
 from retrain import cli
 from retrain.artifacts import ModelRef, Ref, Report, Request, canonical, now
+from retrain.audit import page, suite
+from retrain.audit.claim import Claim
+from retrain.errors import UsageError
 from retrain.ledger import Entry, Judged, Ledger, Trained
 from retrain.ledger import release as machine
 from retrain.ledger.release import Served
@@ -117,7 +120,20 @@ def test_version_and_help(typed: Typed) -> None:
     assert typed("--version").out.startswith("retrain 0.")
     shown = typed("--help")
     assert shown.status == 0
-    commands = {"init", "check", "run", "status", "bless", "veto", "rollback", "ledger", "serve", "demo", "schema"}
+    commands = {
+        "init",
+        "check",
+        "run",
+        "status",
+        "bless",
+        "veto",
+        "rollback",
+        "ledger",
+        "serve",
+        "demo",
+        "schema",
+        "audit",
+    }
     assert commands <= set(shown.out.replace("│", " ").split())
 
 
@@ -457,3 +473,74 @@ def test_schema_prints_or_writes(typed: Typed, tmp_path: Path) -> None:
     assert printed["title"] == "pipeline.yaml"
     typed("schema", "--out", str(tmp_path / "s.json"))
     assert json.loads((tmp_path / "s.json").read_text()) == printed
+
+
+# -- audit -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def claims(monkeypatch: pytest.MonkeyPatch) -> list[Claim]:
+    """One claim that holds, one that does not."""
+    made = [
+        Claim("equal arms: rolled back", "canary", lambda _: 0.0, "at most", 0.05),
+        Claim("honest: promoted", "canary, through the product", lambda _: 0.0, "at least", 0.8),
+    ]
+    monkeypatch.setattr(suite, "claims", lambda: tuple(made))
+    return made
+
+
+def test_audit_shows_what_is_stated_and_what_is_measured(typed: Typed, claims: list[Claim]) -> None:
+    result = typed("audit", "--runs", "40", "--jobs", "1")
+    assert (result.status, result.err) == (1, "")
+    lines = [" ".join(line.split()) for line in result.out.splitlines()]
+    assert lines == [
+        "claim stated measured ± runs verdict",
+        "Canary",
+        "equal arms: rolled back ≤ 5.0 % 0.0 % 1.2 % 40 holds",
+        "Canary, through the product",
+        "honest: promoted ≥ 80.0 % 0.0 % 1.2 % 40 does not hold",
+        "1 of 2 claims hold.",
+    ]
+
+
+def test_audit_leaves_with_0_if_all_that_was_asked_for_holds(typed: Typed, claims: list[Claim]) -> None:
+    result = typed("audit", "--only", "EQUAL", "--runs", "40", "--jobs", "1")
+    assert result.status == 0
+    assert "honest" not in result.out
+    assert "1 of 1 claims hold." in result.out
+    assert typed("audit", "--only", "weather").status == 2
+
+
+def test_audit_as_json(typed: Typed, claims: list[Claim]) -> None:
+    result = typed("audit", "--runs", "40", "--jobs", "1", "--seed", "3", "--json")
+    assert result.status == 1
+    assert (result.json["seed"], result.json["holds"]) == (3, False)
+    assert [one["verdict"] for one in result.json["claims"]] == ["holds", "does not hold"]
+    assert result.json["claims"][0]["claim"] == "equal arms: rolled back"
+
+
+def test_an_audit_that_is_stopped_shows_what_is_complete(typed: Typed, claims: list[Claim]) -> None:
+    def stopped(random: Any) -> float:
+        raise KeyboardInterrupt
+
+    claims.append(Claim("it is stopped", "canary", stopped, "at most", 0.05))
+    result = typed("audit", "--runs", "2", "--jobs", "1")
+    assert result.status == 130
+    assert "equal arms" in result.out
+    assert "Interrupted: 2 of 3 claims are measured." in result.err
+
+
+def test_audit_writes_a_page_only_of_what_is_in_a_commit(
+    typed: Typed, claims: list[Claim], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dirty() -> str:
+        raise UsageError("what would be measured is in no commit")
+
+    file = tmp_path / "audit.md"
+    monkeypatch.setattr(page, "source", lambda: "airflow-retrain 0.1.0, commit abc")
+    assert typed("audit", "--runs", "2", "--jobs", "1", "--out", str(file)).status == 1
+    assert "commit abc" in file.read_text()
+    file.unlink()
+    monkeypatch.setattr(page, "source", dirty)
+    refused = typed("audit", "--runs", "2", "--jobs", "1", "--out", str(file))
+    assert (refused.status, refused.out, file.exists()) == (2, "", False)

@@ -1,7 +1,7 @@
 """The command line: ``retrain …``. Each command is a file of :mod:`retrain.commands`, or somebody else's entry point.
 
-Exit status: 0 done, 1 a decision against (vetoed, rolled back, check failed), 2 wrong use, 3 something broke,
-130 interrupted.
+Exit status: 0 done, 1 a decision against (vetoed, rolled back, check failed, a claim missed), 2 wrong use, 3 something
+broke, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import erf
+from scipy.stats import binomtest
 
 from retrain.audit.claim import Claim
 from retrain.audit.measured import measured, of_median, of_shares
@@ -31,6 +33,12 @@ def test_the_error_of_many_runs_is_that_of_a_binomial() -> None:
     figure, error = of_shares(ones(1000, 20_000))
     assert figure == 0.05
     assert error == pytest.approx(math.sqrt(0.05 * 0.95 / 20_000), rel=0.001)
+
+
+@pytest.mark.parametrize(("happened", "runs"), [(0, 20), (1, 20), (13, 60), (200, 200)])
+def test_the_error_is_half_of_wilsons_interval(happened: int, runs: int) -> None:
+    interval = binomtest(happened, runs).proportion_ci(erf(math.sqrt(0.5)), method="wilson")
+    assert of_shares(ones(happened, runs))[1] == pytest.approx((interval.high - interval.low) / 2)
 
 
 def test_two_errors_around_a_share_cover_it_about_as_often_as_they_should() -> None:

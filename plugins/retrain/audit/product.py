@@ -58,7 +58,7 @@ def _claim(
 ) -> Claim:
     name = f"{what}: {end}"
     run = partial(ended, end, {"traffic": traffic, **scenario})
-    return Claim(name, SECTION, run, holds, stated, cost=4.0)
+    return Claim(name, SECTION, run, holds, stated, cost=2.5)
 
 
 def _equal(what: str, traffic: Traffic, **scenario: Any) -> Claim:
@@ -73,13 +73,17 @@ def _honest(what: str, traffic: Traffic, **scenario: Any) -> Claim:
     return _claim(f"equal arms, {what}", "promoted", "at least", 0.8, traffic, requests=40_000, **scenario)
 
 
-def _detected(before: float, after: float, stated: float, most: int) -> Claim:
-    """A tenth of the requests is the challenger's; the shadow has shown nothing; no difference is tolerated."""
+def _detected(before: float, after: float, stated: int, most: int) -> Claim:
+    """A tenth of the requests is the challenger's; the shadow has shown nothing; no difference is tolerated.
+
+    It is looked at after every twentieth of the requests that are stated.
+    """
     traffic = Traffic(fails=before, fails_more=after - before)
     canary = {"steps": (0.1,), "errors": {"margin": 0.0001}}
-    run = partial(shown_after, {"traffic": traffic, "canary": canary, "requests": most, "every": 50, "growth": 0.05})
+    scenario = {"traffic": traffic, "canary": canary, "requests": most, "every": stated // 2, "growth": 0.1}
+    run = partial(shown_after, scenario)
     name = f"failures {before:.1%} → {after:.1%}: the challenger's requests until it is rolled back".replace("%", " %")
-    return Claim(name, "canary", run, "at most", stated, measure="median", cost=4.0)
+    return Claim(name, "canary", run, "at most", stated, measure="median", cost=2.5)
 
 
 EQUAL = (
