@@ -26,13 +26,14 @@ SECTION: Section = "canary, through the product"
 ERRORS = {"latency": None, "loss": None}
 """Failures alone; a promotion then hangs on nothing else."""
 
-LOSS = {"latency": None}
+LOSS = {"latency": None, "loss": {"margin": 0.02}}
+PAIRED = {"latency": None, "loss": {"margin": 0.02, "answer_changes_label": False}}
 LATENCY = {"loss": None, "latency": {"ratio": 2.0, "floor": 0.0}}
 SHARP = {"latency": {"ratio": 1.1, "floor": 0.0}}
 """A bound on latency that equal arms come near to by chance."""
 
 MARGIN, LOSS_MARGIN = 0.01, 0.02
-"""The defaults of ``canary.errors.margin`` and ``canary.loss.margin``."""
+"""``canary.errors.margin``, as by default, and the margin of the loss above."""
 
 DELAY = 5000.0
 FEW = (20, 100, 300)
@@ -100,7 +101,8 @@ EQUAL = (
     ),
     _equal("latencies AR(.99), shared, 1.1 times tolerated", Traffic(moments="shared"), canary=SHARP),
     _equal("latencies AR(.99), each arm's own, 1.1 times tolerated", Traffic(moments="each arm's own"), canary=SHARP),
-    _equal("only a sample of rows is kept", Traffic(), rows_kept=5000),
+    _equal("losses in pairs", Traffic(), canary=PAIRED),
+    _equal("losses in pairs, 100 entities, ICC .2", Traffic(entities=100, icc=0.2), canary=PAIRED),
     _claim(
         "failures .1 → .9 % where 1 % more is tolerated",
         "rolled back",
@@ -144,17 +146,30 @@ WORSE = (
     ),
     _at_margin("latency, AR(.99), each arm's own", Traffic(fails=0.0, slower=2.0, moments="each arm's own"), LATENCY),
     _at_margin("latency, 300 entities, ICC .2", Traffic(fails=0.0, slower=2.0, entities=300, icc=0.2), LATENCY),
+    _at_margin("Brier loss in pairs", Traffic(fails=0.0, loss_more=LOSS_MARGIN), PAIRED),
     _at_margin(
-        "squared error, .2 % of rows err by 500",
-        Traffic(fails=0.0, large=500.0, rare=0.002),
-        LOSS | {"loss": {"margin": 0.002 * (500.0**2 - 1)}},
-        task="regression",
+        "Brier loss in pairs, positives' labels exp(5,000) requests late, ripe after 20,000",
+        Traffic(fails=0.0, wrong=(0.1, 0.5), loss_more=LOSS_MARGIN, labels_late=(0.0, DELAY)),
+        PAIRED,
+        label_delay="20000s",
+        requests=40_000,
     ),
-    _at_margin(
-        "squared error, .1 % of rows err by 100",
-        Traffic(fails=0.0, large=100.0, rare=0.001),
-        LOSS | {"loss": {"margin": 0.001 * (100.0**2 - 1)}},
-        task="regression",
+    *(
+        _at_margin(
+            f"Brier loss in pairs, {count} entities, ICC .2",
+            Traffic(fails=0.0, loss_more=LOSS_MARGIN, entities=count, icc=0.2),
+            PAIRED,
+        )
+        for count in FEW
+    ),
+    *(
+        _at_margin(
+            f"squared error, {100 * rare:g} % of rows err by {large:g}, as many are tolerated",
+            Traffic(fails=0.0, large=large, rare=rare),
+            LOSS | {"loss": {"margin": math.sqrt(1 + rare * (large**2 - 1)) - 1, "rare": rare}},
+            task="regression",
+        )
+        for large, rare in ((500.0, 0.002), (100.0, 0.001))
     ),
 )
 
@@ -162,6 +177,7 @@ HONEST = (
     _honest("40,000 labelled requests", Traffic()),
     _honest("40,000 labelled requests, 5,000 entities, ICC .2", Traffic(entities=5000, icc=0.2)),
     _honest("40,000 labelled requests, 200 entities", Traffic(entities=200)),
+    _honest("40,000 labelled requests, losses in pairs", Traffic(), canary=PAIRED),
 )
 
 DETECTED = (

@@ -8,8 +8,7 @@ at with, and what is decided, is all shipped.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,7 +20,6 @@ from retrain.ledger import Judged, Ledger, Rehearsed, Served, Trained
 from retrain.ledger.release import promote
 from retrain.log.parts import LogTable, part_path
 from retrain.metrics.task import Task
-from retrain.monitoring import live
 from retrain.rollout.canary import Canary
 from retrain.rollout.phase import Phase
 from retrain.rollout.progress import Progress
@@ -54,7 +52,6 @@ class Scenario:
     :param requests: when so many came in the canary and nothing is decided, the trial is over. One a second.
     :param every: requests between two looks, at least.
     :param growth: … and this share of those before.
-    :param rows_kept: beyond so many rows only a sample is looked at, where the product has such a bound.
     """
 
     traffic: Traffic
@@ -64,7 +61,6 @@ class Scenario:
     requests: int = 20_000
     every: int = 500
     growth: float = GROWTH
-    rows_kept: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,7 +81,7 @@ class Ended:
 
 def release(scenario: Scenario, random: np.random.Generator) -> Ended:
     """Release a challenger once, and see what comes of it."""
-    with tempfile.TemporaryDirectory() as folder, simulated(random) as simulation, _bounded(scenario.rows_kept):
+    with tempfile.TemporaryDirectory() as folder, simulated(random) as simulation:
         return World(scenario, Path(folder), simulation, random).run()
 
 
@@ -184,17 +180,3 @@ def _spec(scenario: Scenario, folder: Path) -> Spec:
         "folder": folder,
     }
     return Spec.model_validate(content)
-
-
-@contextmanager
-def _bounded(rows: int | None) -> Iterator[None]:
-    """Let the watch keep fewer rows than it would, if it has a bound at all."""
-    bound = vars(live).get("MOST_ROWS")
-    if rows is None or bound is None:
-        yield
-        return
-    try:
-        vars(live)["MOST_ROWS"] = rows
-        yield
-    finally:
-        vars(live)["MOST_ROWS"] = bound

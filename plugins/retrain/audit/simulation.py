@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -43,20 +43,20 @@ class Simulation:
 
 @contextmanager
 def simulated(random: np.random.Generator) -> Iterator[Simulation]:
-    """Let each module of ours that has asked for the present moment ask a simulation for it.
-
-    Those imported while it lasts ask the machine: import first what shall be simulated.
-    """
+    """Let each module of ours that asks for the present moment ask a simulation for it, also those imported meanwhile."""
     simulation, machine = Simulation(random), now
-    ours = [module for name, module in sys.modules.items() if name.startswith("retrain.")]
-    told = [vars(module) for module in ours if vars(module).get("now") is machine]
-    drawn = secrets.token_hex
+    told, drawn = simulation.now, secrets.token_hex
     try:
         secrets.token_hex = simulation.token_hex
-        for names in told:
-            names["now"] = simulation.now
+        _let_ask(told, instead_of=machine)
         yield simulation
     finally:
         secrets.token_hex = drawn
-        for names in told:
-            names["now"] = machine
+        _let_ask(machine, instead_of=told)
+
+
+def _let_ask(clock: Callable[[], datetime], *, instead_of: Callable[[], datetime]) -> None:
+    """Exchange the clock of every module of ours that has the other one."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith("retrain.") and vars(module).get("now") == instead_of:
+            vars(module)["now"] = clock

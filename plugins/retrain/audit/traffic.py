@@ -172,9 +172,9 @@ class Stream:
         written: list[tuple[NDArray[np.bool_], Arm, Answers]] = [(~tried, "champion", champion)]
         if release.state == "ramping":
             written += [(tried, "challenger", challenger), (tried & challenger.failed, "fallback", champion)]
-        elif release.state == "shadowing":
+        if release.shadow > 0.0:
             shadowed = np.array([is_shadowed(release, name) for name in asked.names])
-            written.append((shadowed, "shadow", challenger))
+            written.append((shadowed & ~tried, "shadow", challenger))
         self._remember(asked)
         self.sent, self.tried = self.sent + count, self.tried + int(tried.sum())
         return pa.concat_tables([self._rows(asked, where, arm, answers, release) for where, arm, answers in written])

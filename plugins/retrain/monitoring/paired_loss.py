@@ -42,6 +42,7 @@ class PairedLoss:
         self._mean: PairedMean | None = None
         self._gross = PairedMean(canary.alpha, largest=1.0)
         self._fresh: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []
+        self._noticed = False
         self._sums, self._count, self._capped = [0.0, 0.0], 0, [0, 0]
         self._cap = None if self._squared else 1.0
 
@@ -77,7 +78,7 @@ class PairedLoss:
             "loss",
             f"{'rmse' if self._squared else 'loss'}: {own} against the champion's {theirs} on the same "
             f"{self._count:,} labels",
-            noticed=lower > 0.0,
+            noticed=self._noticed,
             beyond=lower > margin,
             within=upper < margin and (not self._squared or self._gross.bounds()[1] < self._wanted.rare),
             champion=champion,
@@ -117,6 +118,7 @@ class PairedLoss:
                 gross = (loss[rows] > self._cap).astype(float)
                 self._gross.observe(differences=gross[:, 1] - gross[:, 0], entities=whose[rows])
         self._fresh = [(loss[whole:], whose[whole:])]
+        self._noticed = self._noticed or self._mean.bounds(self._canary.alpha_of("loss"))[0] > 0.0
 
     def _capped_line(self) -> str:
         """What was capped, in words."""
