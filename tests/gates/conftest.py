@@ -113,10 +113,16 @@ def make_candidate() -> Callable[..., Candidate]:
 def judged() -> Callable[..., GateResult]:
     """What a gate says of a scorecard."""
 
-    def judge(gate: Gate, card: Scorecard, trained: Candidate | None = None, metric: str = "brier") -> GateResult:
+    def judge(
+        gate: Gate,
+        card: Scorecard,
+        trained: Candidate | None = None,
+        metric: str = "brier",
+        past: Scorecard | None = None,
+    ) -> GateResult:
         def unread() -> Any:
             raise AssertionError("none of our gates reads rows")
 
-        return gate.judge(Evidence(card, trained or candidate(), "binary", metric, 0.95, unread, unread))
+        return gate.judge(Evidence(card, trained or candidate(), "binary", metric, 0.95, unread, unread, past))
 
     return judge

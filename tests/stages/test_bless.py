@@ -34,6 +34,7 @@ def test_a_first_honest_model_is_blessed_on_baselines_and_the_verdict_says_so(wo
         "value": "not applied",
         "baseline": "passed",
         "change": "not applied",
+        "decay": "not applied",
         "suspicious": "not applied",
         "slices": "not applied",
     }
@@ -173,7 +174,7 @@ def test_what_is_not_asked_of_ours_is_said(workshop: Any, make_rows: Any) -> Non
     workshop.write(bless=gates)
     _, scorecard, verdict = workshop.judge(make_rows())
     assert [result.gate for result in verdict.gates] == ["value", "baseline"]
-    assert verdict.reason.endswith("not asked by this pipeline: stability, suspicious, change, slices")
+    assert verdict.reason.endswith("not asked by this pipeline: stability, suspicious, change, decay, slices")
     assert "one gate passed (baseline)" in verdict.reason
     workshop.write(bless={**gates, "gates": ["baseline", "value"]})
     assert bless(workshop.spec, workshop.request(), scorecard, workshop.site).key != verdict.key

@@ -1,4 +1,4 @@
-"""What a metric is: a statistic of weighted rows, so that a bootstrap can draw rows by weight.
+"""What a metric is: a statistic of weighted rows, so that rows can be left out by weight.
 
 One of your own is a :class:`Metric` in a module of yours, named by ``bless: {metric: "my_package.metrics:pinball"}``::
 
@@ -92,6 +92,11 @@ class Metric:
         """The same turned so that less is better: 1 − score where more is better."""
         value = self.point(target, answers)
         return 1.0 - value if self.better == "higher" else value
+
+    def loss_of(self, target: np.ndarray, answers: np.ndarray) -> Statistic:
+        """The metric as :meth:`of` gives it, turned as by :meth:`loss`."""
+        statistic = self.of(target, answers)
+        return (lambda weights: 1.0 - statistic(weights)) if self.better == "higher" else statistic
 
     def centre(self, target: np.ndarray) -> float:
         """The best constant answer to a target of numbers."""

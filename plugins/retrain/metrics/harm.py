@@ -1,11 +1,14 @@
-"""How much worse one score is than another, whichever way its metric points."""
+"""How much worse one score is than another, whichever way its metric points, and how much worse it may be."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import ceil, isfinite
 
 from retrain.artifacts import Score
+
+FAR = 10
+"""A holdout that many times as long is no advice."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,47 @@ class Harm:
     def evidence(self) -> dict[str, float]:
         """Its numbers, for a gate's evidence."""
         return {"harm": self.point, "harm_lower": self.least, "harm_upper": self.most}
+
+    def days_wanted(self, margin: float, days: int) -> str:
+        """How many held-out days would tell on which side of a margin it lies, if it stays as it was measured.
+
+        A bound narrows with the square root of the days.
+        """
+        half, distance = (self.most - self.least) / 2, abs(self.point - margin)
+        if not distance or half / distance > FAR**0.5:
+            return f"it is too near to be told apart by {FAR} times the {days} days held out"
+        wanted = max(days + 1, ceil(days * (half / distance) ** 2))
+        return f"about {wanted} days of `train.holdout` would tell, {days} were held out"
+
+
+@dataclass(frozen=True)
+class Margin:
+    """How much worse a score may be.
+
+    :param width: in units of the metric. :param said: the same in words, with the share of the champion's loss it is.
+    """
+
+    width: float
+    said: str
+
+    @classmethod
+    def of(cls, score: Score, absolute: float | None, relative: float | None, default: float) -> Margin:
+        """The smaller of those that are given: in units of the metric, and as a share of the champion's loss.
+
+        :param default: the share where neither is given.
+        """
+        given = [] if absolute is None else [cls(absolute, f"{absolute:.4g}")]
+        if absolute is None or relative is not None:
+            share = default if relative is None else relative
+            width = share * loss(score)
+            given.append(cls(width, f"{width:.4g} ({100 * share:.3g} % of the champion's loss)"))
+        return min(given, key=lambda margin: margin.width)
+
+
+def loss(score: Score) -> float:
+    """What the champion's score lacks: the score itself, or 1 − score where more is better."""
+    champion = score.champion or 0.0
+    return abs(champion) if score.better == "lower" else 1.0 - champion
 
 
 def missing(score: Score | None, metric: str) -> str:
