@@ -38,6 +38,9 @@ def score(
     }
     if harm is not None:
         values |= dict(zip(("difference", "difference_lower", "difference_upper"), difference, strict=True))
+        lost = (champion or 0.0) if not higher else 1.0 - (champion or 0.0)
+        ratios = [1.0 + each / lost if lost else None for each in harm]
+        values |= dict(zip(("ratio", "ratio_lower", "ratio_upper"), ratios, strict=True))
     return Score(**{**values, **changes})
 
 

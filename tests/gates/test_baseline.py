@@ -13,9 +13,11 @@ from retrain.gates.baseline import Baseline
     ("majority", "one_feature", "outcome", "named"),
     [
         ((-0.05, -0.06, -0.04), (-0.02, -0.03, -0.01), "passed", ("majority", "one-feature")),
-        ((-0.05, -0.06, -0.04), (-0.01, -0.03, 0.01), "undecided", ("one-feature",)),
+        ((-0.05, -0.06, -0.04), (-0.01, -0.03, 0.009), "passed", ("majority", "one-feature")),  # 5 % of 0.2 is 0.01
+        ((-0.05, -0.06, -0.04), (-0.01, -0.03, 0.011), "undecided", ("one-feature",)),
+        ((-0.05, -0.11, 0.01), (-0.01, -0.03, 0.0), "undecided", ("majority",)),
         ((-0.05, -0.06, -0.04), (0.001, -0.02, 0.02), "failed", ("one-feature",)),
-        ((-0.05, -0.06, -0.04), (-0.0001, -0.001, 0.001), "failed", ("one-feature",)),
+        ((-0.0001, -0.001, 0.001), (-0.02, -0.03, -0.01), "failed", ("majority",)),
         ((0.02, 0.01, 0.03), (-0.01, -0.03, 0.01), "failed", ("majority",)),
     ],
 )

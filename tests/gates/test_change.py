@@ -43,7 +43,9 @@ def test_both_margins_must_hold(make_scorecard: Any, make_score: Any, judged: An
     assert judged(Change(**{**wide, "absolute": 0.001}), card).outcome == "undecided"
 
 
-@pytest.mark.parametrize(("metric", "champion"), [("brier", 0.12), ("log_loss", 0.4), ("rmse", 430.0), ("roc_auc", 0.7)])
+@pytest.mark.parametrize(
+    ("metric", "champion"), [("brier", 0.12), ("log_loss", 0.4), ("rmse", 430.0), ("roc_auc", 0.7)]
+)
 def test_without_a_word_the_margin_is_a_twentieth_of_the_champions_loss(
     make_scorecard: Any, make_score: Any, judged: Any, metric: str, champion: float
 ) -> None:

@@ -46,7 +46,10 @@ def test_the_margin_is_a_share_of_the_champions_loss_on_the_slice(
 
 def test_what_could_hide_is_said(make_scorecard: Any, make_slice: Any, judged: Any) -> None:
     card = make_scorecard(slices=(make_slice("AA", (0.0, -0.01, 0.01)), make_slice("HA", (0.0, -0.08, 0.08))))
-    assert "carrier=HA may be up to 0.0800 worse, which more days or fewer slices would tell" in judged(SLICES, card).reason
+    assert (
+        "carrier=HA may be up to 0.0800 worse, which more days or fewer slices would tell"
+        in judged(SLICES, card).reason
+    )
 
 
 def test_a_slice_without_its_score_fails(make_scorecard: Any, make_slice: Any, judged: Any) -> None:

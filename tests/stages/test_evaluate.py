@@ -204,7 +204,7 @@ def test_entities_that_come_back_widen_the_bounds(workshop: Any, make_rows: Any)
         score = scorecard.scores[0]
         return score.challenger_upper - score.challenger
 
-    assert width(entity="who", key=["who", "at"]) > 1.5 * width()
+    assert width(entity="who", key=["who", "at"]) > 1.1 * width()
 
 
 def test_the_same_scorecard_is_found_again_and_another_champion_makes_another(

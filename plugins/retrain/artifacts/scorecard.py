@@ -16,6 +16,8 @@ FEWEST_DAYS = 7
 class Score(Value):
     """One metric on one set of rows; ``difference`` is challenger − champion, with its interval.
 
+    ``ratio`` is the challenger's loss as a share of the champion's (a loss is the metric, or 1 − metric where more is
+    better). It is bounded more narrowly: how hard a day was is in both losses and falls out.
     ``better`` says which way is good. Bounds are one-sided at the pipeline's confidence. What cannot be computed
     (a slice with one class) is None, never zero; so are the bounds where rows lie on fewer than :data:`FEWEST_DAYS`.
     """
@@ -32,6 +34,9 @@ class Score(Value):
     difference: float | None = None
     difference_lower: float | None = None
     difference_upper: float | None = None
+    ratio: float | None = None
+    ratio_lower: float | None = None
+    ratio_upper: float | None = None
 
 
 class SliceScore(Value):

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from retrain.artifacts import GateResult
 from retrain.gates.base import Evidence, Gate, unbounded
-from retrain.metrics.harm import Harm, Margin, missing
+from retrain.metrics.harm import Margin, missing
 
 RELATIVE = 0.05
 """Where no margin is given. A brier of 0.12 may become 0.126, a log loss of 0.4 0.42, an rmse of 430 451."""
@@ -28,26 +28,28 @@ class Change(Gate):
 
     @override
     def judge(self, evidence: Evidence) -> GateResult:
-        """The smaller bound is the margin, so that both hold."""
+        """What is worse for the challenger, where two margins are given."""
         if evidence.scorecard.champion is None:
             return GateResult(gate="change", outcome="not applied", reason="there is no champion to compare with")
         metric, score = evidence.metric, evidence.score
-        harm = None if score is None else Harm.of(score)
-        if score is None or harm is None:
-            return unbounded("change", evidence, score and score.difference, missing(score, metric))
-        margin = Margin.of(score, self.absolute, self.relative, RELATIVE)
-        outcome, shown = _shown(harm, margin, evidence.scorecard.holdout_days)
-        numbers = {"metric": metric, "challenger": score.challenger, "champion": score.champion, **harm.evidence()}
+        margins = [] if score is None else Margin.of(score, self.absolute, self.relative, RELATIVE)
+        if score is None or not margins:
+            return unbounded("change", evidence, score.difference if score else None, missing(score, metric))
+        said = [_shown(margin, evidence.scorecard.holdout_days) for margin in margins]
+        outcome, shown = min(said, key=lambda one: ("failed", "undecided", "passed").index(one[0]))
+        numbers = {"metric": metric, "challenger": score.challenger, "champion": score.champion}
+        tightest = min(margins, key=lambda margin: margin.width)
         return GateResult(
             gate="change",
             outcome=outcome,
             reason=f"{metric} {score.challenger:.4f} against the champion's {score.champion:.4f}: {shown}",
-            evidence={**numbers, "margin": margin.width},
+            evidence={**numbers, **tightest.harm.evidence(), "margin": tightest.width},
         )
 
 
-def _shown(harm: Harm, margin: Margin, days: int) -> tuple[Literal["passed", "failed", "undecided"], str]:
+def _shown(margin: Margin, days: int) -> tuple[Literal["passed", "failed", "undecided"], str]:
     """What the bounds come to."""
+    harm = margin.harm
     if harm.most <= margin.width:
         shown = f"at least {-harm.most:.4f} better" if harm.most <= 0 else f"at most {harm.most:.4f} worse"
         return "passed", f"shown to be {shown}, margin {margin.said}"

@@ -40,7 +40,7 @@ class Decay(Gate):
         fall = Fall.between(then, now)
         if fall is None:
             why = "what the champion loses beside a constant cannot be computed"
-            return unbounded("decay", evidence, now and now.champion, why)
+            return unbounded("decay", evidence, now.champion if now else None, why)
         allowed = self.lost * (min(fall.before, 1.0 - fall.before) if fall.before < 1.0 else fall.before)
         fallen = fall.least > allowed
         outcome, reason = _came_of(fall, evidence) if fallen else ("passed", _held(fall, evidence))
@@ -50,7 +50,7 @@ class Decay(Gate):
 
 def _held(fall: Fall, evidence: Evidence) -> str:
     """What is said of a champion that was not shown to have fallen."""
-    harm = None if evidence.score is None else Harm.of(evidence.score)
+    harm = None if evidence.score is None else Harm.relative(evidence.score)
     only = "; only the challenger is bad" if harm is not None and harm.least > 0.0 else ""
     return f"the champion is not shown to have fallen: {_levels(fall, evidence)}{only}"
 

@@ -62,15 +62,15 @@ class Slices(Gate):
 
     def _against(self, one: SliceScore) -> str | None:
         """What speaks against the challenger on a slice, if anything does."""
-        name, harm = f"{one.column}={one.value}", Harm.of(one.score)
-        if harm is None:
+        name, margins = f"{one.column}={one.value}", Margin.of(one.score, self.margin, self.relative, RELATIVE)
+        if not margins:
             return f"{name}: {missing(one.score, one.score.metric)}"
-        margin = Margin.of(one.score, self.margin, self.relative, RELATIVE)
-        if harm.least <= margin.width:
+        beyond = [margin for margin in margins if margin.harm.least > margin.width]
+        if not beyond:
             return None
         return (
             f"{name}: {one.score.metric} {one.score.challenger:.4f} against {one.score.champion:.4f}, "
-            f"at least {harm.least:.4f} worse on {one.score.rows:,} rows, margin {margin.said}"
+            f"at least {beyond[0].harm.least:.4f} worse on {one.score.rows:,} rows, margin {beyond[0].said}"
         )
 
 

@@ -29,9 +29,9 @@ class Suspicious(Gate):
         if self.absolute is None and self.relative is None:
             return GateResult(gate="suspicious", outcome="not applied", reason="no limit is set")
         metric, score = evidence.metric, evidence.score
-        harm = None if score is None else Harm.of(score)
+        harm = None if score is None else Harm.relative(score)
         if score is None or harm is None:
-            return unbounded("suspicious", evidence, score and score.difference, missing(score, metric))
+            return unbounded("suspicious", evidence, score.difference if score else None, missing(score, metric))
         limit, gain = self._limit(loss(score)), -harm.most
         numbers = {"metric": metric, "challenger": score.challenger, "champion": score.champion}
         numbers |= {"improvement": -harm.point, "improvement_lower": gain, "limit": limit}

@@ -26,7 +26,12 @@ class Value(Gate):
         found = () if score is None else (score.challenger, score.challenger_lower, score.challenger_upper)
         known = [number for number in found if number is not None and isfinite(number)]
         if len(known) < 3:
-            return unbounded("value", evidence, score and score.challenger, f"the {metric} of the challenger cannot be computed")
+            return unbounded(
+                "value",
+                evidence,
+                score.challenger if score else None,
+                f"the {metric} of the challenger cannot be computed",
+            )
         point, low, high = known
         given = {"at least": self.lower, "at most": self.upper}
         limits = " and ".join(f"{which} {limit:g}" for which, limit in given.items() if limit is not None)

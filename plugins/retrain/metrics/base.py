@@ -93,11 +93,6 @@ class Metric:
         value = self.point(target, answers)
         return 1.0 - value if self.better == "higher" else value
 
-    def loss_of(self, target: np.ndarray, answers: np.ndarray) -> Statistic:
-        """The metric as :meth:`of` gives it, turned as by :meth:`loss`."""
-        statistic = self.of(target, answers)
-        return (lambda weights: 1.0 - statistic(weights)) if self.better == "higher" else statistic
-
     def centre(self, target: np.ndarray) -> float:
         """The best constant answer to a target of numbers."""
         return self._tried(lambda: float(self.constant(_read_only(target))))

@@ -32,6 +32,15 @@ class Harm:
         point, least, most = known[:3]
         return cls(point, least, most) if score.better == "lower" else cls(-point, -most, -least)
 
+    @classmethod
+    def relative(cls, score: Score) -> Harm | None:
+        """The same by the ratio of the losses; where the champion loses nothing, by their difference."""
+        harm, numbers = cls.of(score), (score.ratio, score.ratio_lower, score.ratio_upper)
+        known = [number for number in numbers if number is not None and isfinite(number)]
+        if harm is None or len(known) == len(numbers):
+            return None if harm is None else cls(*((ratio - 1.0) * loss(score) for ratio in known))
+        return None if loss(score) else harm
+
     def evidence(self) -> dict[str, float]:
         """Its numbers, for a gate's evidence."""
         return {"harm": self.point, "harm_lower": self.least, "harm_upper": self.most}
@@ -50,26 +59,29 @@ class Harm:
 
 @dataclass(frozen=True)
 class Margin:
-    """How much worse a score may be.
+    """How much worse a score may be, and how much worse it is as far as that margin is concerned.
 
     :param width: in units of the metric. :param said: the same in words, with the share of the champion's loss it is.
     """
 
     width: float
     said: str
+    harm: Harm
 
     @classmethod
-    def of(cls, score: Score, absolute: float | None, relative: float | None, default: float) -> Margin:
-        """The smaller of those that are given: in units of the metric, and as a share of the champion's loss.
+    def of(cls, score: Score, absolute: float | None, relative: float | None, default: float) -> list[Margin]:
+        """Those that are given: in units of the metric, and as a share of the champion's loss. None without bounds.
 
         :param default: the share where neither is given.
         """
-        given = [] if absolute is None else [cls(absolute, f"{absolute:.4g}")]
-        if absolute is None or relative is not None:
-            share = default if relative is None else relative
+        share = default if absolute is None and relative is None else relative
+        by_difference, by_ratio, given = Harm.of(score), Harm.relative(score), []
+        if absolute is not None and by_difference is not None:
+            given.append(cls(absolute, f"{absolute:.4g}", by_difference))
+        if share is not None and by_ratio is not None:
             width = share * loss(score)
-            given.append(cls(width, f"{width:.4g} ({100 * share:.3g} % of the champion's loss)"))
-        return min(given, key=lambda margin: margin.width)
+            given.append(cls(width, f"{width:.4g} ({100 * share:.3g} % of the champion's loss)", by_ratio))
+        return given if len(given) == (absolute is not None) + (share is not None) else []
 
 
 def loss(score: Score) -> float:

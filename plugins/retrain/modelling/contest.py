@@ -68,7 +68,7 @@ def share(metric: Metric, contest: Contest, constant: np.ndarray, confidence: fl
     """
 
     def loss(answers: np.ndarray) -> LeftOut:
-        return _left_out(metric.loss_of(contest.target, answers), contest)
+        return _loss(_left_out(metric.of(contest.target, answers), contest), metric.better)
 
     least = loss(constant)
     theirs = None if contest.champion is None else loss(contest.champion) / least
@@ -87,13 +87,19 @@ def beside(metric: Metric, contest: Contest, baselines: dict[str, np.ndarray], c
             name: score(metric, contest.against(contest.challenger, answers), confidence)
             for name, answers in baselines.items()
         },
-        "levelled": {name: score(metric, contest.against(mine, answers), confidence) for name, answers in level.items()},
+        "levelled": {
+            name: score(metric, contest.against(mine, answers), confidence) for name, answers in level.items()
+        },
         "share": share(metric, contest, least, confidence),
     }
 
 
 def _left_out(statistic: Statistic, contest: Contest) -> LeftOut:
     return contest.clusters.left_out(statistic)
+
+
+def _loss(statistic: LeftOut, better: Better) -> LeftOut:
+    return 1.0 - statistic if better == "higher" else statistic
 
 
 def _scored(
@@ -104,8 +110,13 @@ def _scored(
     theirs: Sequence[LeftOut | None],
     confidence: float,
 ) -> list[Score]:
-    differences = [None if other is None else one - other for one, other in zip(mine, theirs, strict=True)]
-    parts = {"challenger": mine, "champion": theirs, "difference": differences}
+    pairs = list(zip(mine, theirs, strict=True))
+    parts: dict[str, Sequence[LeftOut | None]] = {
+        "challenger": mine,
+        "champion": theirs,
+        "difference": [None if other is None else one - other for one, other in pairs],
+        "ratio": [None if other is None else _loss(one, better) / _loss(other, better) for one, other in pairs],
+    }
     found = {name: _bounds(part, contests, confidence) for name, part in parts.items()}
     return [
         Score(
@@ -135,8 +146,6 @@ def _bounds(
         value = None if statistic is None or not isfinite(statistic.value) else statistic.value
         width = None if value is None else widths.get(position)
         sides = {"_lower": -1.0, "_upper": 1.0}
-        ends = {
-            side: None if value is None or width is None else value + sign * width for side, sign in sides.items()
-        }
+        ends = {side: None if value is None or width is None else value + sign * width for side, sign in sides.items()}
         found.append({"": value, **ends})
     return found

@@ -73,7 +73,7 @@ def _days(moments: tuple[float, ...]) -> int:
 
 
 def _bounded(inside: tuple[float, ...], newest: datetime) -> timedelta:
-    """How long a holdout must be to have days enough for bounds; nothing where that is more than half of the rows' time."""
+    """How long a holdout must be to have days enough for bounds; nothing if that is more than half of it all."""
     days = sorted({moment // DAY.total_seconds() for moment in inside})
     if len(days) < 2 * FEWEST_DAYS:
         return timedelta(0)

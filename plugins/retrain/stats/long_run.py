@@ -41,7 +41,7 @@ ROTATIONS = 10_000
 
 def cosines(days: int) -> int:
     """How many cosines, and so degrees of freedom, a series of so many days has: 2 of 7, 3 of 14, 5 of 28, 10 of 90."""
-    return max(2, round(0.5 * float(days) ** (2 / 3)))
+    return max(2, round(0.5 * float(days ** (2 / 3))))
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,15 @@ class LeftOut:
     value: float
     without: tuple[Floats, ...]
 
+    def __rsub__(self, other: float) -> LeftOut:
+        return LeftOut(other - self.value, tuple(other - part for part in self.without))
+
     def __sub__(self, other: LeftOut) -> LeftOut:
         return LeftOut(self.value - other.value, _each(np.subtract, self, other))
 
     def __truediv__(self, other: LeftOut) -> LeftOut:
         value = self.value / other.value if other.value else float("nan")
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return LeftOut(value, _each(np.divide, self, other))
+        return LeftOut(value, _each(np.divide, self, other))
 
     @property
     def bounded(self) -> bool:
@@ -173,4 +175,5 @@ def _at_random(codes: Codes, count: int) -> tuple[Codes, int]:
 
 
 def _each(operation: Callable[[Floats, Floats], Floats], one: LeftOut, other: LeftOut) -> tuple[Floats, ...]:
-    return tuple(operation(mine, theirs) for mine, theirs in zip(one.without, other.without, strict=True))
+    with np.errstate(divide="ignore", invalid="ignore"):  # what comes of it is not bounded
+        return tuple(operation(mine, theirs) for mine, theirs in zip(one.without, other.without, strict=True))
