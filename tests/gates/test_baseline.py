@@ -31,6 +31,21 @@ def test_every_baseline_must_be_shown_to_be_worse(
     assert {name for name in ("majority", "one-feature") if name in result.reason} == set(named)
 
 
+def test_what_the_champion_has_shown_need_not_be_shown_again(make_scorecard: Any, make_score: Any, judged: Any) -> None:
+    doubtful = {"majority": make_score((-0.02, -0.05, 0.01))}
+    share = make_score().model_copy(update={"challenger": 0.8, "challenger_upper": 0.9, "champion": 0.8})
+
+    def outcome(change: Any, past: float | None) -> str:
+        then = None if past is None else share.model_copy(update={"challenger_upper": past})
+        card = make_scorecard(make_score(change), baselines=doubtful, levelled=doubtful)
+        return judged(Baseline(), card, past=then and make_scorecard(make_score(), share=then)).outcome
+
+    assert outcome((0.0, -0.006, 0.006), 0.9) == "passed"
+    assert outcome((0.0, -0.006, 0.006), None) == "undecided"
+    assert outcome((0.0, -0.006, 0.006), 1.01) == "undecided", "the champion has not shown it either"
+    assert outcome((0.03, 0.02, 0.06), 0.9) == "undecided", "it may be so much worse that it does not"
+
+
 def test_a_luckier_level_is_no_knowledge(make_scorecard: Any, make_score: Any, judged: Any) -> None:
     lucky = {"majority": make_score((-0.02, -0.03, -0.01))}
     fair = {"majority": make_score((0.0, -0.001, 0.001))}

@@ -43,6 +43,14 @@ def test_both_margins_must_hold(make_scorecard: Any, make_score: Any, judged: An
     assert judged(Change(**{**wide, "absolute": 0.001}), card).outcome == "undecided"
 
 
+def test_a_metric_below_zero_is_compared_by_difference(make_scorecard: Any, make_score: Any, judged: Any) -> None:
+    def outcome(point: float) -> str:
+        gained = make_score((point, point - 0.1, point + 0.1), champion=-10.0, ratio=None)
+        return judged(Change(), make_scorecard(gained)).outcome
+
+    assert [outcome(point) for point in (-2.0, 0.0, 0.5, 2.0)] == ["passed", "passed", "undecided", "failed"]
+
+
 @pytest.mark.parametrize(
     ("metric", "champion"), [("brier", 0.12), ("log_loss", 0.4), ("rmse", 430.0), ("roc_auc", 0.7)]
 )

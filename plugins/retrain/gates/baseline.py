@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import exp, hypot, isfinite, log
 from typing import Literal
 
 from typing_extensions import override
 
 from retrain.artifacts import GateResult, Score
 from retrain.gates.base import Evidence, Gate, unbounded
+from retrain.metrics.fall import at_blessing
 from retrain.metrics.harm import Harm, loss, missing
 
 BEHIND = 0.05
@@ -30,6 +32,9 @@ class Baseline(Gate):
 
         One feature may be nearly as good as an honest model, by less than two weeks can show. What is as good as that
         harms nobody, so it is enough that it is shown not to be worse by more than :data:`BEHIND`.
+
+        The champion has shown that it beats the constant, on other days. A challenger that is shown to be so little
+        worse that it still does need not show it again; see :func:`_by_the_champion`.
 
         It fails, and no further evidence is waited for, where the model is measured to be no better, or shown to be at
         best better than the constant by less than :data:`WORTH` of its loss.
@@ -60,8 +65,11 @@ def _against(name: str, standing: Score, evidence: Evidence) -> GateResult:
         reason = missing(score, score.metric).replace("champion", f"{spoken} baseline")
         known = None if standing.difference is None else score.difference
         return unbounded("baseline", evidence, known, f"against the {spoken} baseline: {reason}")
-    behind = BEHIND * loss(score) if name == "one_feature" else 0.0
+    behind = BEHIND * abs(loss(score)) if name == "one_feature" else 0.0
     outcome, shown = _shown(harm, score, behind, evidence.scorecard.holdout_days)
+    most = _by_the_champion(evidence)
+    if outcome == "undecided" and not behind and most is not None and most < 1.0:
+        outcome, shown = "passed", f"better as measured, and by way of the champion at most {most:.1%} of its loss"
     compared = f"{score.metric} {score.challenger:.4f} against the {spoken} baseline's {score.champion:.4f}"
     if outcome == "passed" and not _measured_better(standing):
         outcome = "failed"
@@ -82,9 +90,25 @@ def _shown(harm: Harm, score: Score, behind: float, days: int) -> tuple[Literal[
         if harm.most <= behind:
             return "passed", shown
         return "undecided", f"{shown}, where {behind:.4f} would do: {harm.days_wanted(behind, days)}"
-    if -harm.least < WORTH * loss(score):
+    if -harm.least < WORTH * abs(loss(score)):
         return "failed", f"at best {-harm.least:.2g} better, which is not worth a model"
     return "undecided", f"better as measured, but not shown to be: {harm.days_wanted(0.0, days)}"
+
+
+def _by_the_champion(evidence: Evidence) -> float | None:
+    """The share of the best constant's loss that the challenger loses at most, by what the champion was blessed at.
+
+    The product of two ratios of different holdouts, the champion's to the constant then and the challenger's to the
+    champion now; the squares of their bounds, as logarithms, add up. That the champion has not fallen since is asked by
+    the decay gate.
+    """
+    then, now = at_blessing(evidence.past, evidence.metric), evidence.score
+    found = then and now and (then.challenger, then.challenger_upper, now.ratio, now.ratio_upper)
+    known = [number for number in found or () if number is not None and isfinite(number) and number > 0.0]
+    if len(known) < 4:
+        return None
+    share, share_upper, ratio, ratio_upper = known
+    return share * ratio * exp(hypot(log(share_upper / share), log(ratio_upper / ratio)))
 
 
 def _measured_better(score: Score) -> bool:

@@ -32,7 +32,7 @@ class Suspicious(Gate):
         harm = None if score is None else Harm.relative(score)
         if score is None or harm is None:
             return unbounded("suspicious", evidence, score.difference if score else None, missing(score, metric))
-        limit, gain = self._limit(loss(score)), -harm.most
+        limit, gain = self._limit(abs(loss(score))), -harm.most
         numbers = {"metric": metric, "challenger": score.challenger, "champion": score.champion}
         numbers |= {"improvement": -harm.point, "improvement_lower": gain, "limit": limit}
         compared = f"{metric} {score.challenger:.4f} against the champion's {score.champion:.4f}"
@@ -52,7 +52,7 @@ class Suspicious(Gate):
         """Is the champion shown to have fallen, and the improvement believable beside what it was blessed at?"""
         then, now = at_blessing(evidence.past, evidence.metric), evidence.scorecard.share
         fall = None if then is None else Fall.between(then, now)
-        if fall is None or evidence.score is None or fall.least <= 0.0:
+        if fall is None or evidence.score is None or fall.least <= 0.0 or fall.now <= 0.0:
             return False
         constant = loss(evidence.score) / fall.now
         return fall.beyond * constant <= self._limit(fall.before * constant)

@@ -48,13 +48,16 @@ class Fall:
 
 
 def at_blessing(past: Scorecard | None, metric: str) -> Score | None:
-    """The share that the champion lost then; of a scorecard of before, beside the training rows' constant."""
+    """The share that the champion lost then; of a scorecard of before, beside the training rows' constant.
+
+    None if there is none: of another metric, or of one by which the constant loses nothing.
+    """
     if past is None:
         return None
     if past.share is not None:
-        return past.share if past.share.metric == metric else None
+        return past.share if past.share.metric == metric and past.share.challenger is not None else None
     score, constant = past.score(metric), past.baselines.get("majority") or past.baselines.get("mean")
-    if score is None or constant is None or constant.metric != metric or not loss(constant):
+    if score is None or constant is None or constant.metric != metric or loss(constant) <= 0.0:
         return None
     ends = (score.challenger, score.challenger_lower, score.challenger_upper)
     lost = [None if end is None else (end if score.better == "lower" else 1.0 - end) / loss(constant) for end in ends]

@@ -34,12 +34,12 @@ class Harm:
 
     @classmethod
     def relative(cls, score: Score) -> Harm | None:
-        """The same by the ratio of the losses; where the champion loses nothing, by their difference."""
+        """The same by the ratio of the losses; by their difference where the champion's is not above zero."""
         harm, numbers = cls.of(score), (score.ratio, score.ratio_lower, score.ratio_upper)
+        if harm is None or loss(score) <= 0.0:
+            return harm
         known = [number for number in numbers if number is not None and isfinite(number)]
-        if harm is None or len(known) == len(numbers):
-            return None if harm is None else cls(*((ratio - 1.0) * loss(score) for ratio in known))
-        return None if loss(score) else harm
+        return cls(*((ratio - 1.0) * loss(score) for ratio in known)) if len(known) == len(numbers) else None
 
     def evidence(self) -> dict[str, float]:
         """Its numbers, for a gate's evidence."""
@@ -79,7 +79,7 @@ class Margin:
         if absolute is not None and by_difference is not None:
             given.append(cls(absolute, f"{absolute:.4g}", by_difference))
         if share is not None and by_ratio is not None:
-            width = share * loss(score)
+            width = share * abs(loss(score))
             given.append(cls(width, f"{width:.4g} ({100 * share:.3g} % of the champion's loss)", by_ratio))
         return given if len(given) == (absolute is not None) + (share is not None) else []
 
@@ -87,7 +87,7 @@ class Margin:
 def loss(score: Score) -> float:
     """What the champion's score lacks: the score itself, or 1 − score where more is better."""
     champion = score.champion or 0.0
-    return abs(champion) if score.better == "lower" else 1.0 - champion
+    return champion if score.better == "lower" else 1.0 - champion
 
 
 def missing(score: Score | None, metric: str) -> str:

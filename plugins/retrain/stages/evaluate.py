@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from retrain.model.model import Model
     from retrain.stats.long_run import Clusters
 
-METHOD = "cosines of days, entities, levelled baselines"
+METHOD = "cosines of days, entities, ratios of losses, levelled baselines"
 """How bounds are found: a part of a scorecard's name, so that one of another method is not taken for this."""
 
 

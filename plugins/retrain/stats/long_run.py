@@ -100,8 +100,9 @@ class LeftOut:
         return LeftOut(self.value - other.value, _each(np.subtract, self, other))
 
     def __truediv__(self, other: LeftOut) -> LeftOut:
-        value = self.value / other.value if other.value else float("nan")
-        return LeftOut(value, _each(np.divide, self, other))
+        """A share; not a number where what it is a share of is not above zero."""
+        value = self.value / other.value if other.value > 0.0 else float("nan")
+        return LeftOut(value, _each(lambda mine, all_: np.where(all_ > 0.0, mine / all_, np.nan), self, other))
 
     @property
     def bounded(self) -> bool:
