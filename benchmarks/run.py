@@ -18,18 +18,22 @@ from rich.console import Console
 from rich.table import Table
 
 BENCHMARKS = ("canary", "parse", "rollback", "serving", "overhead")
+LONG = ("verdict",)
+"""Those that take half an hour are run if they are named, or in short."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which ones; default: all")
+    parser.add_argument(
+        "names", nargs="*", choices=[*BENCHMARKS, *LONG, []], help="which ones; default: all but the long ones"
+    )
     parser.add_argument("--short", action="store_true", help="few runs, small sizes: does every benchmark work?")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 120)
     figures: list[Figure] = []
     failed: list[str] = []
-    for name in arguments.names or BENCHMARKS:
+    for name in arguments.names or (*BENCHMARKS, *(LONG if arguments.short else ())):
         begin = time.monotonic()
         try:
             figures += __import__(name).measure(short=arguments.short)

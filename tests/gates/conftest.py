@@ -38,6 +38,9 @@ def score(
     }
     if harm is not None:
         values |= dict(zip(("difference", "difference_lower", "difference_upper"), difference, strict=True))
+        lost = (champion or 0.0) if not higher else 1.0 - (champion or 0.0)
+        ratios = [1.0 + each / lost if lost else None for each in harm]
+        values |= dict(zip(("ratio", "ratio_lower", "ratio_upper"), ratios, strict=True))
     return Score(**{**values, **changes})
 
 
@@ -113,10 +116,16 @@ def make_candidate() -> Callable[..., Candidate]:
 def judged() -> Callable[..., GateResult]:
     """What a gate says of a scorecard."""
 
-    def judge(gate: Gate, card: Scorecard, trained: Candidate | None = None, metric: str = "brier") -> GateResult:
+    def judge(
+        gate: Gate,
+        card: Scorecard,
+        trained: Candidate | None = None,
+        metric: str = "brier",
+        past: Scorecard | None = None,
+    ) -> GateResult:
         def unread() -> Any:
             raise AssertionError("none of our gates reads rows")
 
-        return gate.judge(Evidence(card, trained or candidate(), "binary", metric, 0.95, unread, unread))
+        return gate.judge(Evidence(card, trained or candidate(), "binary", metric, 0.95, unread, unread, past))
 
     return judge

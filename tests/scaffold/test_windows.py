@@ -34,16 +34,24 @@ def hourly(rows: int) -> pd.DatetimeIndex:
     return pd.date_range("2024-04-01", periods=rows, freq="h", tz="UTC")
 
 
-def test_two_weeks_of_hours() -> None:
+def test_two_weeks_of_hours_hold_out_the_days_that_a_verdict_needs() -> None:
     found = cut(hourly(336))
     assert found.data_end == datetime(2024, 4, 15, tzinfo=UTC)
-    assert (found.window, found.holdout, found.tuning) == (14 * DAY, 3 * DAY, 2 * DAY)
+    assert (found.window, found.holdout, found.tuning) == (14 * DAY, 7 * DAY, 2 * DAY)
+    assert found.holdout_days >= 7
+
+
+def test_a_row_a_week_holds_out_seven_of_them() -> None:
+    found = cut(pd.date_range("2023-01-01", periods=40, freq="7D", tz="UTC"))
+    assert found.holdout >= 6 * 7 * DAY
+    assert found.holdout_days >= 7
 
 
 def test_two_days_are_cut_in_hours() -> None:
     found = cut(hourly(48))
     assert found.window == 48 * HOUR
     assert found.holdout == 9 * HOUR
+    assert found.holdout_days == 1
 
 
 def test_years_are_not_all_used_where_a_shorter_stretch_is_enough() -> None:

@@ -53,7 +53,7 @@ def line_of(error: SpecError) -> str:
 def test_without_a_word_ours_are_asked_in_this_order(tmp_path: Path) -> None:
     bless = Spec.load(written(tmp_path, {})).bless
     assert tuple(bless.asked) == bless.gates == GATES
-    assert bless.of(Change) == Change(absolute=0.005)
+    assert bless.of(Change) == Change()
     assert bless == Bless.model_validate({})
 
 
@@ -89,6 +89,10 @@ def test_settings_survive_being_written_down_and_read_back(tmp_path: Path) -> No
     assert spec.fragment("bless")["bless"]["equal_rates"] == {"column": "sex", "margin": 0.1}
 
 
+def test_a_key_that_means_nothing_any_more_is_still_read(tmp_path: Path) -> None:
+    assert Spec.load(written(tmp_path, {"replicates": 400})).bless == Spec.load(written(tmp_path, {})).bless
+
+
 def test_lower_and_upper_are_the_value_gates_in_short(tmp_path: Path) -> None:
     short = Spec.load(written(tmp_path, {"lower": 0.1, "value": {"upper": 0.3}})).bless
     assert short.of(Value) == Value(lower=0.1, upper=0.3)
@@ -114,7 +118,7 @@ def test_lower_and_upper_are_the_value_gates_in_short(tmp_path: Path) -> None:
         ({**FAIR, "equal_rate": {}}, "bless.equal_rate", "equal_rate: {}", "did you mean `equal_rates`?"),
         ({"gates": ["stability"], "change": {"absolute": 1}}, "bless.change", "change:", "Unknown key"),
         ({"change": {"absolute": -1}}, "bless.change.absolute", "absolute: -1", "greater than or equal to 0"),
-        ({"change": {"relative": 0.1}}, "bless.change.absolute", "change:", "missing"),
+        ({"change": {"relative": -1}}, "bless.change.relative", "relative: -1", "greater than or equal to 0"),
         ({"suspicious": {"relativ": 1}}, "bless.suspicious.relativ", "relativ: 1", "did you mean `relative`?"),
         ({"slises": {}}, "bless.slises", "slises: {}", "did you mean `slices`?"),
         ({"upper": 1, "value": {"upper": 2}}, "bless.upper", "upper: 1", "say the same"),

@@ -8,6 +8,7 @@ from typing import Any
 
 import mlflow
 import numpy as np
+import pandas as pd
 import pytest
 
 import acme
@@ -35,6 +36,7 @@ def test_a_first_honest_model_is_blessed_on_baselines_and_the_verdict_says_so(wo
         "value": "not applied",
         "baseline": "passed",
         "change": "not applied",
+        "decay": "not applied",
         "suspicious": "not applied",
         "slices": "not applied",
     }
@@ -150,6 +152,64 @@ def test_one_failure_vetoes_and_one_doubt_leaves_it_undecided() -> None:
     assert decide(())[0] == "undecided"
 
 
+# -- what the champion was blessed at ----------------------------------------------------------------------------
+
+
+def measured(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """The same rows with a number to predict."""
+    frame["late"] = 3 * frame["x"] + 0.3 * np.random.default_rng(seed + 50).normal(size=len(frame))
+    return frame
+
+
+def moved(frame: pd.DataFrame) -> pd.DataFrame:
+    """The same in a world where x means the opposite."""
+    frame["x"] = -frame["x"]
+    return frame
+
+
+def test_rows_that_broke_for_both_models_are_not_blessed(workshop: Any, make_rows: Any) -> None:
+    ridge = {"estimator": "sklearn.linear_model.Ridge", "search": {"alpha": [1.0]}}
+    workshop.write(task="regression", train={"candidates": [ridge], "budget": 1}, bless={"change": None})
+    first, _, verdict = workshop.judge(measured(make_rows(), 0), "run-0")
+    assert verdict.outcome == "blessed", verdict.reason
+    workshop.promote(first)
+    frame = measured(make_rows(seed=1), 1)
+    frame.loc[frame["at"] >= frame["at"].max() - np.timedelta64(10, "D"), "x"] += 0.3  # what is held out, and only that
+    _, _, verdict = workshop.judge(frame, "run-1")
+    assert {one.gate for one in verdict.gates if one.outcome == "undecided"} == {"decay"}, "no other gate sees it"
+    assert verdict.outcome == "undecided"
+    assert "the champion has fallen: rmse 0.2941 when it was blessed, 0.9" in verdict.reason
+    assert "most likely the newest rows are broken" in verdict.reason
+
+
+def test_a_world_that_moved_is_left_to_the_model_that_learnt_it(with_champion: Any, make_rows: Any) -> None:
+    _, scorecard, verdict = with_champion.judge(moved(make_rows(seed=1)), "run-1")
+    brier = scorecard.score("brier")
+    assert brier.challenger < 0.6 * brier.champion, "more than the suspicious gate believes of a champion that holds"
+    assert verdict.outcome == "blessed", verdict.reason
+    assert "the world moved, and the challenger is shown to win back" in verdict.reason
+
+
+def test_a_bad_challenger_beside_a_champion_that_holds_is_the_only_bad_one(with_champion: Any, make_rows: Any) -> None:
+    frame = make_rows(seed=1)
+    old = (frame["at"] < frame["at"].max() - np.timedelta64(10, "D")).to_numpy()
+    frame.loc[old, "late"] = np.random.default_rng(0).permutation(frame.loc[old, "late"])
+    _, _, verdict = with_champion.judge(frame, "run-1")
+    assert verdict.outcome == "vetoed"
+    assert "decay gate: the champion is not shown to have fallen" in verdict.reason
+    assert "only the challenger is bad" in verdict.reason
+
+
+def test_a_champion_whose_scorecard_is_gone_is_judged_without_its_past(with_champion: Any, make_rows: Any) -> None:
+    ledger = with_champion.site.ledger(with_champion.spec.name)
+    first = next(body for _, body in ledger.of(Judged))
+    old = with_champion.site.read(Verdict, first.verdict).scorecard
+    with_champion.site.store.delete(Scorecard.path(old.pipeline, old.key))
+    _, _, verdict = with_champion.judge(make_rows(seed=1), "run-1")
+    assert verdict.outcome == "blessed", verdict.reason
+    assert gate(verdict, "decay").outcome == "not applied"
+
+
 # -- gates and metrics of others -------------------------------------------------------------------------------
 
 
@@ -174,7 +234,7 @@ def test_what_is_not_asked_of_ours_is_said(workshop: Any, make_rows: Any) -> Non
     workshop.write(bless=gates)
     _, scorecard, verdict = workshop.judge(make_rows())
     assert [result.gate for result in verdict.gates] == ["value", "baseline"]
-    assert verdict.reason.endswith("not asked by this pipeline: stability, inputs, suspicious, change, slices")
+    assert verdict.reason.endswith("not asked by this pipeline: stability, inputs, suspicious, change, decay, slices")
     assert "one gate passed (baseline)" in verdict.reason
     workshop.write(bless={**gates, "gates": ["baseline", "value"]})
     assert bless(workshop.spec, workshop.request(), scorecard, workshop.site).key != verdict.key

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import Any
 
 import mlflow
 import numpy as np
-import pandas as pd
 import pytest
 
 from retrain.artifacts import Scorecard
 from retrain.data.frames import load_frame
 from retrain.errors import ModelError, ModelTampered, SpecError
 from retrain.metrics.registry import METRICS
+from retrain.modelling.contest import Contest
 from retrain.stages import evaluate as stage
 from retrain.stages.evaluate import evaluate
+from retrain.stats.long_run import Clusters
 
 
 def test_without_a_champion_there_are_scores_baselines_and_bounds(workshop: Any, make_rows: Any) -> None:
@@ -156,7 +156,7 @@ def test_an_infinite_feature_is_named(workshop: Any, make_rows: Any) -> None:
     found = stage._unstable(
         stage.training_rows(workshop.spec, made, workshop.site),
         stage.held_out_rows(workshop.spec, made, workshop.site),
-        stage.Contest(np.zeros(1), np.array([0.5]), None, np.zeros(1)),
+        Contest(np.zeros(1), np.array([0.5]), None, Clusters(np.zeros(1, dtype=np.int64), 1)),
     )
     (leak,) = found
     share = r"[\d,]+ of [\d,]+ \([\d.]+%\)"
@@ -164,12 +164,47 @@ def test_an_infinite_feature_is_named(workshop: Any, make_rows: Any) -> None:
     assert candidate.finite
 
 
-def test_a_short_holdout_is_bounded_by_shorter_blocks_and_says_so(workshop: Any, make_rows: Any) -> None:
+def test_a_holdout_of_few_days_has_scores_and_no_bounds(workshop: Any, make_rows: Any) -> None:
     workshop.write(train={"holdout": "2d", "tuning": "2d"})
-    candidate, made = workshop.train(make_rows())
-    scorecard = evaluate(workshop.spec, workshop.request(), candidate, made, workshop.site)
-    assert scorecard.blocks == "stretches of 6 hours"
-    assert scorecard.scores[0].challenger_upper is not None
+    _, scorecard, verdict = workshop.judge(make_rows())
+    assert scorecard.holdout_days == 3
+    assert scorecard.scores[0].challenger is not None
+    assert scorecard.scores[0].challenger_upper is None
+    assert verdict.outcome == "undecided"
+    assert "lie on 3 days, and a bound needs 7: make `train.holdout` 7d or longer" in verdict.reason
+
+
+def test_a_slice_on_few_days_is_left_out_by_name(with_champion: Any, make_rows: Any) -> None:
+    frame = make_rows(seed=1)
+    last = frame["at"] >= frame["at"].max() - np.timedelta64(3, "D")
+    frame.loc[last, "colour"] = "violet"
+    _, scorecard, _ = with_champion.judge(frame, "run-1")
+    assert any(re.fullmatch(r"colour=violet \(\d+ rows on 4 days\)", name) for name in scorecard.left_out)
+
+
+def test_shares_of_the_constants_loss_are_kept(with_champion: Any, make_rows: Any) -> None:
+    _, scorecard, _ = with_champion.judge(make_rows(seed=1), "run-1")
+    share, brier = scorecard.share, scorecard.score("brier")
+    constant = scorecard.levelled["majority"].champion
+    assert share.challenger == pytest.approx(brier.challenger / constant)
+    assert share.champion == pytest.approx(brier.champion / constant)
+    assert share.champion_lower < share.champion < share.champion_upper
+    assert constant <= scorecard.baselines["majority"].champion
+
+
+def test_entities_that_come_back_widen_the_bounds(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    frame["who"] = [f"w{number % 20}" for number in range(len(frame))]
+    wide = frame["who"].isin([f"w{number}" for number in range(10)])
+    frame.loc[wide, "late"] = np.random.default_rng(0).random(int(wide.sum())) < 0.5  # nobody can tell of these
+
+    def width(**source: Any) -> float:
+        workshop.write(source=source)
+        _, scorecard, _ = workshop.judge(frame, f"run-{len(source)}")
+        score = scorecard.scores[0]
+        return score.challenger_upper - score.challenger
+
+    assert width(entity="who", key=["who", "at"]) > 1.1 * width()
 
 
 def test_the_same_scorecard_is_found_again_and_another_champion_makes_another(
@@ -188,19 +223,7 @@ def test_the_same_scorecard_is_found_again_and_another_champion_makes_another(
     assert again.champion == other.version
 
 
-# -- bounds and metrics ----------------------------------------------------------------------------------------
-
-
-def test_bounds_cover_what_they_claim_with_two_weeks_of_days_that_hang_together(workshop: Any) -> None:
-    random = np.random.default_rng(0)
-    spec = workshop.write(bless={"replicates": 200})
-    days = np.repeat(np.arange(14), 30)
-    missed = 0
-    for _ in range(300):
-        losses = random.normal(size=14)[days] + random.normal(size=len(days))
-        _, lower, _ = stage._bounds(spec, lambda w, losses=losses: float(w @ losses / w.sum()), days, 0.95)
-        missed += lower > 0.0
-    assert missed / 300 < 0.08
+# -- metrics ---------------------------------------------------------------------------------------------------
 
 
 def test_metrics_are_scikit_learns() -> None:
@@ -238,13 +261,3 @@ def test_what_cannot_be_computed_is_not_a_number() -> None:
     assert np.isnan(METRICS["average_precision"].point(0 * one_class, scores))
     assert np.isnan(METRICS["brier"].point(one_class, scores * np.nan))
     assert np.isnan(METRICS["brier"].point(one_class[:0], scores[:0]))
-
-
-def test_blocks_are_as_long_as_the_rows_allow() -> None:
-    def blocks(span: timedelta) -> str:
-        return stage._blocks(pd.Series(pd.date_range("2020-01-01", periods=200, freq=span / 200, tz="UTC")))[0]
-
-    assert blocks(timedelta(days=10)) == "days"
-    assert blocks(timedelta(days=2)) == "stretches of 6 hours"
-    assert blocks(timedelta(hours=8)) == "hours"
-    assert blocks(timedelta(hours=1)) == "rows"

@@ -78,7 +78,6 @@ class Workshop:
             "source": {"files": "*.parquet", "timestamp": "at", "label": "late", "inputs": ["x", "colour", "leak"]},
             "train": {"candidates": [LOGISTIC, TREES], "budget": 3, "holdout": "10d", "tuning": "5d", "seed": 1},
             "bless": {
-                "replicates": 200,
                 "change": {"absolute": 0.02},
                 "slices": {"columns": ["colour"], "min_rows": 100},
             },

@@ -43,7 +43,7 @@ class Simulation:
 
 @contextmanager
 def simulated(random: np.random.Generator) -> Iterator[Simulation]:
-    """Let each module of ours that asks for the present moment ask a simulation for it, also those imported meanwhile."""
+    """Let modules of ours that ask for the present moment ask a simulation for it, also those imported meanwhile."""
     simulation, machine = Simulation(random), now
     told, drawn = simulation.now, secrets.token_hex
     try:

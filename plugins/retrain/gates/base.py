@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from retrain.artifacts import GateResult
+from retrain.artifacts.scorecard import FEWEST_DAYS
 from retrain.spec.section import Section
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Evidence:
         classes, the position of the likeliest of several, or the number.
     :param inputs: reads the raw inputs of the same rows, in the same order.
     :param dead: reads which inputs and features have died since training, one sentence each.
+    :param past: the scorecard by which the champion was blessed; None without a champion, or where it is not found.
     """
 
     scorecard: Scorecard
@@ -52,11 +54,28 @@ class Evidence:
     predictions: Callable[[], DataFrame]
     inputs: Callable[[], DataFrame]
     dead: Callable[[], tuple[str, ...]] = tuple
+    past: Scorecard | None = None
 
     @property
     def score(self) -> Score | None:
         """The deciding metric on all held-out rows."""
         return self.scorecard.score(self.metric)
+
+
+def unbounded(gate: str, evidence: Evidence, value: float | None, why: str) -> GateResult:
+    """What a gate says of a number that lacks its bounds: for want of days it is undecided, else it has failed.
+
+    :param value: None if that is not known either.
+    :param why: what is missing; see :func:`retrain.metrics.harm.missing`.
+    """
+    days = evidence.scorecard.holdout_days
+    if value is None or days >= FEWEST_DAYS:
+        return GateResult(gate=gate, outcome="failed", reason=why)
+    reason = (
+        f"the held-out rows lie on {days} days, and a bound needs {FEWEST_DAYS}: "
+        f"make `train.holdout` {FEWEST_DAYS}d or longer"
+    )
+    return GateResult(gate=gate, outcome="undecided", reason=reason, evidence={"days": days, "needed": FEWEST_DAYS})
 
 
 class Gate(Section):
@@ -67,7 +86,7 @@ class Gate(Section):
         """Has it passed? Whatever is raised here is a failure, and so is an answer that is no result.
 
         Compare bounds, not points: fail where harm is shown, pass where harm is excluded, and be undecided in
-        between. For rows, ``retrain.stats.bootstrap`` draws whole days.
+        between. For rows, ``retrain.modelling.contest`` has the bounds that the scorecard's scores have.
         """
 
     def needs(self) -> Iterable[str]:

@@ -2,56 +2,58 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field
 from typing_extensions import override
 
 from retrain.artifacts import GateResult
-from retrain.gates.base import Evidence, Gate
-from retrain.metrics.harm import Harm, missing
+from retrain.gates.base import Evidence, Gate, unbounded
+from retrain.metrics.harm import Margin, missing
+
+RELATIVE = 0.05
+"""Where no margin is given. A brier of 0.12 may become 0.126, a log loss of 0.4 0.42, an rmse of 430 451."""
 
 
 class Change(Gate):
     """How much worse than the champion a challenger may be; both bounds must hold where both are given."""
 
-    absolute: float = Field(ge=0, description="In units of the metric; 0.005 where `change` is not given.")
-    relative: float | None = Field(None, ge=0, description="As a share of the champion's score.")
-
-    @classmethod
-    @override
-    def default(cls) -> Self:
-        """Half a point of the metric."""
-        return cls(absolute=0.005)
+    absolute: float | None = Field(None, ge=0, description="In units of the metric.")
+    relative: float | None = Field(
+        None,
+        ge=0,
+        description="As a share of the champion's loss: its score, or 1 − score where more is better. 0.05 where "
+        "neither is given.",
+    )
 
     @override
     def judge(self, evidence: Evidence) -> GateResult:
-        """The smaller bound is the margin, so that both hold."""
+        """What is worse for the challenger, where two margins are given."""
         if evidence.scorecard.champion is None:
             return GateResult(gate="change", outcome="not applied", reason="there is no champion to compare with")
         metric, score = evidence.metric, evidence.score
-        harm = None if score is None else Harm.of(score)
-        if score is None or harm is None:
-            return GateResult(gate="change", outcome="failed", reason=missing(score, metric))
-        margin = self.absolute
-        if self.relative is not None:
-            margin = min(margin, self.relative * abs(score.champion or 0.0))
-        outcome, shown = _shown(harm, margin)
-        numbers = {"metric": metric, "challenger": score.challenger, "champion": score.champion, **harm.evidence()}
+        margins = [] if score is None else Margin.of(score, self.absolute, self.relative, RELATIVE)
+        if score is None or not margins:
+            return unbounded("change", evidence, score.difference if score else None, missing(score, metric))
+        said = [_shown(margin, evidence.scorecard.holdout_days) for margin in margins]
+        outcome, shown = min(said, key=lambda one: ("failed", "undecided", "passed").index(one[0]))
+        numbers = {"metric": metric, "challenger": score.challenger, "champion": score.champion}
+        tightest = min(margins, key=lambda margin: margin.width)
         return GateResult(
             gate="change",
             outcome=outcome,
             reason=f"{metric} {score.challenger:.4f} against the champion's {score.champion:.4f}: {shown}",
-            evidence={**numbers, "margin": margin},
+            evidence={**numbers, **tightest.harm.evidence(), "margin": tightest.width},
         )
 
 
-def _shown(harm: Harm, margin: float) -> tuple[Literal["passed", "failed", "undecided"], str]:
+def _shown(margin: Margin, days: int) -> tuple[Literal["passed", "failed", "undecided"], str]:
     """What the bounds come to."""
-    if harm.most <= margin:
+    harm = margin.harm
+    if harm.most <= margin.width:
         shown = f"at least {-harm.most:.4f} better" if harm.most <= 0 else f"at most {harm.most:.4f} worse"
-        return "passed", f"shown to be {shown}, margin {margin:.4g}"
-    if harm.least > margin:
-        return "failed", f"shown to be at least {harm.least:.4f} worse, margin {margin:.4g}"
-    between = f"between {harm.least:+.4f} and {harm.most:+.4f} worse, margin {margin:.4g}"
-    return "undecided", f"{between}; neither harm nor its absence is shown"
+        return "passed", f"shown to be {shown}, margin {margin.said}"
+    if harm.least > margin.width:
+        return "failed", f"shown to be at least {harm.least:.4f} worse, margin {margin.said}"
+    between = f"between {harm.least:+.4f} and {harm.most:+.4f} worse, margin {margin.said}"
+    return "undecided", f"{between}; neither harm nor its absence is shown: {harm.days_wanted(margin.width, days)}"

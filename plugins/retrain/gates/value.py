@@ -8,7 +8,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from retrain.artifacts import GateResult
-from retrain.gates.base import Evidence, Gate
+from retrain.gates.base import Evidence, Gate, unbounded
 
 
 class Value(Gate):
@@ -26,8 +26,12 @@ class Value(Gate):
         found = () if score is None else (score.challenger, score.challenger_lower, score.challenger_upper)
         known = [number for number in found if number is not None and isfinite(number)]
         if len(known) < 3:
-            reason = f"the {metric} of the challenger cannot be computed"
-            return GateResult(gate="value", outcome="failed", reason=reason)
+            return unbounded(
+                "value",
+                evidence,
+                score.challenger if score else None,
+                f"the {metric} of the challenger cannot be computed",
+            )
         point, low, high = known
         given = {"at least": self.lower, "at most": self.upper}
         limits = " and ".join(f"{which} {limit:g}" for which, limit in given.items() if limit is not None)

@@ -1,4 +1,4 @@
-"""What a metric is: a statistic of weighted rows, so that a bootstrap can draw rows by weight.
+"""What a metric is: a statistic of weighted rows, so that rows can be left out by weight.
 
 One of your own is a :class:`Metric` in a module of yours, named by ``bless: {metric: "my_package.metrics:pinball"}``::
 

@@ -17,7 +17,7 @@ ROWS = 20_000
 
 
 def baselines(spec: Spec, train: DesignMatrix, holdout: DesignMatrix, split_at: datetime) -> dict[str, np.ndarray]:
-    """Name of each baseline → its answers on the holdout, learnt from the training rows."""
+    """Name of each baseline → its answers on the holdout, learnt from the training rows; the constant first."""
     constant = "mean" if spec.task == "regression" else "majority"
     return {constant: _constant(spec, train, holdout), "one_feature": _one_feature(spec, train, holdout, split_at)}
 

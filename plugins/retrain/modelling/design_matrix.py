@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import FeatureSet
 from retrain.data.frames import load_parts
-from retrain.data.labels import LABEL, TIME
+from retrain.data.labels import ENTITY, LABEL, TIME
 from retrain.errors import TrainingError
 from retrain.metrics.classes import spell
 from retrain.site import Site
@@ -69,6 +69,11 @@ def held_out_rows(spec: Spec, feature_set: FeatureSet, site: Site) -> DesignMatr
     :raises TrainingError: if a label is missing, or is none of the feature set's classes.
     """
     return _read(spec, feature_set, site, since=feature_set.split_at)
+
+
+def held_out_entities(feature_set: FeatureSet, site: Site) -> Series[Any]:
+    """Whom each held-out row is about; null where the pipeline names no entity."""
+    return load_parts(site, feature_set.parts, [ENTITY, TIME], time=TIME, since=feature_set.split_at)[ENTITY]
 
 
 def _read(

@@ -3,7 +3,7 @@
 Whole weeks are compared with whole weeks: with the same weeks of years before, where the reference has them. How far
 is too far is learnt from the reference: how far weeks so long stray from it with nothing wrong, given how its days
 hang together (:mod:`retrain.stats.swings`); and jointly for all columns, by the greatest of their distances (Westfall
-& Young 1993), so that the rate of false alarms is that of the run. See docs/decisions/0012-drift.md.
+& Young 1993), so that the rate of false alarms is that of the run. See docs/decisions/0011-drift.md.
 """
 
 from __future__ import annotations

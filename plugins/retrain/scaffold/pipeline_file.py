@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from retrain.artifacts.scorecard import FEWEST_DAYS
 from retrain.metrics.registry import for_task
 from retrain.scaffold.profile import Column, Profile
 from retrain.scaffold.windows import DAY, HOUR, Windows
@@ -96,6 +97,7 @@ def _inputs(profile: Profile) -> list[str]:
 def _train(profile: Profile, windows: Windows) -> str:
     estimator, params, search = LINEAR[profile.task]
     leaf = "[5, 20]" if len(profile.moments) < 2000 else "[20, 100]"
+    short = f"; fewer than {FEWEST_DAYS} days: no verdict" if windows.holdout_days < FEWEST_DAYS else ""
     return f"""\
 train:
   candidates:\t# a simple one and a strong one; the best on the tuning stretch is the candidate
@@ -107,18 +109,13 @@ train:
       params: {{max_iter: 150, early_stopping: false}}
       search: {{learning_rate: [0.05, 0.1], min_samples_leaf: {leaf}}}
   budget: 6\t# fits at most
-  holdout: {spell(windows.holdout)}\t# the newest {windows.holdout_rows:,} labelled rows, never trained on
+  holdout: {spell(windows.holdout)}\t# the newest {windows.holdout_rows:,} labelled rows, never trained on{short}
   tuning: {spell(windows.tuning)}\t# the stretch before it, on which settings are chosen
   seed: 0
 """
 
 
 def _bless(profile: Profile, windows: Windows) -> str:
-    if profile.task == "regression":
-        change, margin = _significant(0.02 * profile.label.sd), _significant(0.1 * profile.label.sd)
-        why = f"2 % of the label's standard deviation ({_significant(profile.label.sd)})"
-    else:
-        change, margin, why = 0.005, 0.02, "in units of the metric"
     slices = [column for column in profile.inputs if _sliceable(column)]
     least = max(20, min(200, windows.holdout_rows // 10))
     bands = profile.step < 6 * HOUR
@@ -126,14 +123,13 @@ def _bless(profile: Profile, windows: Windows) -> str:
     return f"""\
 bless:
   metric: {for_task(profile.task)[0].name}
-  # How much worse than the champion a challenger may be: {why}.
-  change: {{absolute: {change}}}
-  suspicious: {{relative: 0.3}} # a loss 30 % lower than the champion's is too good to be true
+  change: {{relative: 0.05}}\t# a loss up to 5 % higher than the champion's may pass
+  suspicious: {{relative: 0.3}}\t# a loss 30 % lower than the champion's is too good to be true
   slices:
     columns: {names}
     hour_bands: {"true" if bands else "false"}\t# night, morning, afternoon, evening
     min_rows: {least}\t# smaller slices are left out, by name
-    margin: {margin}\t# how much worse a slice may be shown to be
+    relative: 0.15\t# a loss shown to be more than 15 % higher on a slice is a veto
 """
 
 

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from retrain.artifacts.scorecard import FEWEST_DAYS
 from retrain.data.event_time import hour_after
 from retrain.errors import DataError
 from retrain.scaffold.profile import Profile
@@ -25,6 +26,7 @@ class Windows:
 
     :param data_end: just after the newest row.
     :param holdout_rows: how many labelled rows the holdout has.
+    :param holdout_days: on how many days they lie.
     """
 
     data_end: datetime
@@ -32,6 +34,7 @@ class Windows:
     holdout: timedelta
     tuning: timedelta
     holdout_rows: int
+    holdout_days: int
 
 
 def windows(profile: Profile, label_delay: timedelta) -> Windows:
@@ -52,15 +55,30 @@ def windows(profile: Profile, label_delay: timedelta) -> Windows:
     window = _up(_window(moments, data_end, span), unit)
     inside = moments[bisect_left(moments, (data_end - window).timestamp()) :]
     codes = profile.codes[len(moments) - len(inside) : len(moments)]
-    held = _held_out(inside, codes, newest, unit, profile)
-    rest = inside[: bisect_left(inside, (newest - held).timestamp())]
-    tuning = min(_up(newest - held - _moment(rest, 1 - TUNING), unit), MOST_TUNING)
-    if held + tuning >= window - label_delay or not rest:
-        raise DataError(
-            "The labelled rows lie too close together in time to be cut into past and future.",
-            do="bring data over a longer stretch of time.",
-        )
-    return Windows(data_end, window, held, tuning, len(inside) - len(rest))
+    for least in (_bounded(inside, newest), timedelta(0)):
+        held = _held_out(inside, codes, newest, unit, profile, least)
+        rest = inside[: bisect_left(inside, (newest - held).timestamp())]
+        tuning = min(_up(newest - held - _moment(rest, 1 - TUNING), unit), MOST_TUNING)
+        if rest and held + tuning < window - label_delay:
+            return Windows(data_end, window, held, tuning, len(inside) - len(rest), _days(inside[len(rest) :]))
+    raise DataError(
+        "The labelled rows lie too close together in time to be cut into past and future.",
+        do="bring data over a longer stretch of time.",
+    )
+
+
+def _days(moments: tuple[float, ...]) -> int:
+    """On how many days there are rows."""
+    return len({moment // DAY.total_seconds() for moment in moments})
+
+
+def _bounded(inside: tuple[float, ...], newest: datetime) -> timedelta:
+    """How long a holdout must be to have days enough for bounds; nothing if that is more than half of it all."""
+    days = sorted({moment // DAY.total_seconds() for moment in inside})
+    if len(days) < 2 * FEWEST_DAYS:
+        return timedelta(0)
+    least = newest - datetime.fromtimestamp(days[-FEWEST_DAYS] * DAY.total_seconds(), UTC)
+    return least if 2 * least <= newest - _moment(inside, 0) + DAY else timedelta(0)
 
 
 def _window(moments: tuple[float, ...], data_end: datetime, span: timedelta) -> timedelta:
@@ -72,11 +90,16 @@ def _window(moments: tuple[float, ...], data_end: datetime, span: timedelta) -> 
 
 
 def _held_out(
-    inside: tuple[float, ...], codes: tuple[int, ...], newest: datetime, unit: timedelta, profile: Profile
+    inside: tuple[float, ...],
+    codes: tuple[int, ...],
+    newest: datetime,
+    unit: timedelta,
+    profile: Profile,
+    least: timedelta,
 ) -> timedelta:
-    """The newest fifth of the rows, or another share where a fifth cannot judge the classes."""
+    """The newest fifth of the rows, or another share where a fifth cannot judge the classes; at least so long."""
     for share in SHARES:
-        held = _up(newest - _moment(inside, 1 - share), unit)
+        held = _up(max(least, newest - _moment(inside, 1 - share)), unit)
         first = bisect_left(inside, (newest - held).timestamp())
         if len(inside) - first >= ENOUGH_ROWS / 10:
             held = min(held, MOST_HOLDOUT)

@@ -28,8 +28,11 @@ from retrain.spec.section import DAY, Section, mistake
 if TYPE_CHECKING:
     from retrain.gates.base import Gate
 
-GATES = ("stability", "inputs", "value", "suspicious", "change", "slices", "baseline")
+GATES = ("stability", "inputs", "value", "suspicious", "change", "decay", "slices", "baseline")
 """Ours, in the order in which they are asked where ``bless.gates`` does not say."""
+
+GONE = ("replicates",)
+"""Keys of before that mean nothing any more: they are read and left aside."""
 
 G = TypeVar("G", bound="Gate")
 
@@ -61,7 +64,6 @@ class Bless(Section):
         f"path of a Metric. Default, by task: {', '.join(registry.for_task(task)[0].name for task in get_args(Task))}.",
     )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="One-sided confidence of every bound.")
-    replicates: int = Field(400, ge=100, le=100_000, description="Bootstrap replicates.")
     lower: float | None = Field(None, description="Short for `lower` of `value`.")
     upper: float | None = Field(None, description="Short for `upper` of `value`.")
     approval: Approval = Field(default_factory=Approval)
@@ -89,6 +91,7 @@ class Bless(Section):
         """Read by the class that has the keys of the gates that are named."""
         if cls is not Bless or not isinstance(content, dict):
             return handler(content)
+        content = {key: value for key, value in content.items() if key not in GONE}
         _, mistakes = _kinds(content.get("gates", GATES))
         if mistakes:
             raise ValidationError.from_exception_data("Bless", mistakes)

@@ -19,7 +19,7 @@ from retrain.artifacts import (
 )
 from retrain.data.frames import load_frame
 from retrain.data.holdout import raw_holdout
-from retrain.errors import LedgerError, RetrainError
+from retrain.errors import LedgerError, ObjectMissing, RetrainError
 from retrain.gates.base import Evidence, Gate
 from retrain.ledger import Judged
 from retrain.modelling.liveness import dead
@@ -39,14 +39,16 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
 
     :raises LedgerError: the ledger knows no champion but MLflow does: the store is probably the wrong one.
     """
+    past = _past(spec, scorecard, site)
     key = identity(
         "verdict",
         scorecard=scorecard.key,
+        past=past and past.key,
         bless=spec.bless.model_dump(mode="json", exclude={"approval"}),
         metric=spec.metric.name,
         **code.inputs(*(type(gate).__module__ for gate in spec.bless.asked.values())),
     )
-    verdict = site.find(Verdict, spec.name, key) or _judged(spec, scorecard, site, key)
+    verdict = site.find(Verdict, spec.name, key) or _judged(spec, scorecard, past, site, key)
     judged = Judged(version=verdict.version, outcome=verdict.outcome, reason=verdict.reason, verdict=verdict.ref())
     ledger = site.ledger(spec.name)
     ledger.append(judged, actor=request.actor, run=request.run, once=f"{request.run}/verdict/{verdict.key}")
@@ -59,11 +61,11 @@ def withheld(_spec: Spec, _request: Request, verdict: Verdict, _site: Site) -> s
     return None if verdict.outcome == "blessed" else verdict.reason
 
 
-def _judged(spec: Spec, scorecard: Scorecard, site: Site, key: str) -> Verdict:
+def _judged(spec: Spec, scorecard: Scorecard, past: Scorecard | None, site: Site, key: str) -> Verdict:
     """The verdict, found again by whoever asks the same; unless a gate could not judge, which may pass."""
     if scorecard.champion is None:
         _require_first(spec, scorecard, site)
-    evidence = _evidence(spec, scorecard, site)
+    evidence = _evidence(spec, scorecard, past, site)
     results = tuple(ask(name, gate, evidence) for name, gate in spec.bless.asked.items())
     if any(BROKEN in result.evidence for result in results):
         key = identity("verdict", of=key, at=now().isoformat())
@@ -89,7 +91,19 @@ def _verdict(spec: Spec, scorecard: Scorecard, results: tuple[GateResult, ...], 
     )
 
 
-def _evidence(spec: Spec, scorecard: Scorecard, site: Site) -> Evidence:
+def _past(spec: Spec, scorecard: Scorecard, site: Site) -> Scorecard | None:
+    """The scorecard by which the champion was blessed; None if the ledger names none, or it is gone."""
+    judged = [body for _, body in site.ledger(spec.name).of(Judged) if body.version == scorecard.champion]
+    by_gates = sorted((body for body in judged if body.verdict), key=lambda body: body.outcome != "blessed")
+    if scorecard.champion is None or not by_gates or by_gates[0].verdict is None:
+        return None
+    try:
+        return site.read(Scorecard, site.read(Verdict, by_gates[0].verdict).scorecard)
+    except ObjectMissing:
+        return None
+
+
+def _evidence(spec: Spec, scorecard: Scorecard, past: Scorecard | None, site: Site) -> Evidence:
     candidate = site.read(Candidate, scorecard.candidate)
 
     def inputs() -> DataFrame:
@@ -104,6 +118,7 @@ def _evidence(spec: Spec, scorecard: Scorecard, site: Site) -> Evidence:
         predictions=partial(load_frame, site, scorecard.predictions),
         inputs=inputs,
         dead=lambda: dead(site.read(FeatureSet, candidate.features), site),
+        past=past,
     )
 
 
@@ -130,11 +145,20 @@ def decide(results: tuple[GateResult, ...]) -> tuple[VerdictOutcome, str]:
     doubtful = [result for result in results if result.outcome == "undecided"]
     passed = [result for result in results if result.outcome == "passed"]
     if failed:
-        return "vetoed", _spoken(failed)
+        return "vetoed", _spoken([*failed, *_past_of(results, failed)])
     if doubtful or not passed:
-        return "undecided", _spoken(doubtful) or "no gate was applied"
+        return "undecided", _spoken([*doubtful, *_past_of(results, doubtful)]) or "no gate was applied"
     count = f"{len(passed)} gates" if len(passed) > 1 else "one gate"
-    return "blessed", f"{count} passed ({_names(passed)}); {_most_telling(passed).reason}"
+    fallen = [result.reason for result in passed if result.evidence.get("fallen")]
+    return "blessed", "; ".join([f"{count} passed ({_names(passed)})", *fallen, _most_telling(passed).reason])
+
+
+def _past_of(results: tuple[GateResult, ...], spoken: list[GateResult]) -> list[GateResult]:
+    """How the champion itself stands, where a comparison with it decides; it may have fallen, too."""
+    if not any(result.gate == "change" for result in spoken):
+        return []
+    applied = [result for result in results if result.gate == "decay" and result.outcome != "not applied"]
+    return [result for result in applied if result not in spoken]
 
 
 def _most_telling(passed: list[GateResult]) -> GateResult:

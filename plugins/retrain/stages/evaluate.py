@@ -1,29 +1,28 @@
 """Evaluate: challenger, champion and baselines on the same held-out days, with bounds.
 
-Rows of one day hang together (weather, a strike), so whole days are drawn by the bootstrap. With the two weeks of an
-ordinary holdout its percentiles are too narrow; a bound is therefore the estimate and Student's t times the bootstrap
-standard error, with one degree of freedom less than there are days (Cameron, Gelbach & Miller 2008 on few clusters).
+Rows of one day hang together (weather, a strike), a day resembles the one before, and the same entities come back.
+The bounds allow for all three; :mod:`retrain.stats.long_run` says how. With fewer days than it needs there are none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import isfinite, sqrt
 from typing import TYPE_CHECKING, Any
 
 from retrain.artifacts import Candidate, FeatureSet, ModelRef, Request, Score, Scorecard, SliceScore, code, identity
+from retrain.artifacts.scorecard import FEWEST_DAYS
 from retrain.data.frames import keep_frame
 from retrain.data.holdout import raw_holdout
 from retrain.errors import ModelError
 from retrain.gates.slices import Slices
 from retrain.ledger.release import Served
 from retrain.metrics import registry
-from retrain.metrics.base import Metric, Statistic
+from retrain.metrics.base import Metric
 from retrain.metrics.classes import spell
 from retrain.modelling.baselines import baselines
-from retrain.modelling.design_matrix import DesignMatrix, held_out_rows, training_rows
-from retrain.modelling.slicing import slices
+from retrain.modelling.contest import Contest, beside, score, scores
+from retrain.modelling.design_matrix import DesignMatrix, held_out_entities, held_out_rows, training_rows
+from retrain.modelling.slicing import Slice, slices
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.tracking.runs import Tracking
@@ -33,33 +32,10 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
     from retrain.model.model import Model
+    from retrain.stats.long_run import Clusters
 
-FEWEST_BLOCKS = 5
-BLOCKS = {"days": "D", "stretches of 6 hours": "6h", "hours": "h"}
-"""What is drawn, from the longest to the shortest stretch that the holdout has enough of; single rows at last."""
-
-
-@dataclass(frozen=True)
-class Contest:
-    """Answers to the same held-out rows.
-
-    :param champion: None without a champion.
-    :param blocks: the block each row belongs to.
-    """
-
-    target: np.ndarray
-    challenger: np.ndarray
-    champion: np.ndarray | None
-    blocks: np.ndarray
-
-    def among(self, rows: np.ndarray) -> Contest:
-        """The same contest on some rows."""
-        champion = None if self.champion is None else self.champion[rows]
-        return Contest(self.target[rows], self.challenger[rows], champion, self.blocks[rows])
-
-    def against(self, other: np.ndarray) -> Contest:
-        """The challenger against somebody else."""
-        return Contest(self.target, self.challenger, other, self.blocks)
+METHOD = "cosines of days, entities, ratios of losses, levelled baselines"
+"""How bounds are found: a part of a scorecard's name, so that one of another method is not taken for this."""
 
 
 def evaluate(spec: Spec, request: Request, candidate: Candidate, feature_set: FeatureSet, site: Site) -> Scorecard:
@@ -77,12 +53,13 @@ def evaluate(spec: Spec, request: Request, candidate: Candidate, feature_set: Fe
         model=candidate.model.digest,
         features=feature_set.key,
         champion=champion,
-        bless=spec.bless.model_dump(mode="json", include={"confidence", "replicates"}),
+        method=METHOD,
+        confidence=spec.bless.confidence,
         slices=_sliced(spec).model_dump(mode="json", include={"columns", "hour_bands", "min_rows"}),
         timezone=spec.source.timezone,
         **code.inputs(registry.home(spec.bless.metric or spec.metric.name)),
     )
-    with threadpool_limits(limits=1):  # thousands of short sums: waiting for other threads costs more than adding
+    with threadpool_limits(limits=1):  # many short sums: waiting for other threads costs more than adding
         scorecard = site.once(
             Scorecard, spec.name, key, lambda: _make(spec, candidate, feature_set, champion, site, key)
         )
@@ -96,18 +73,17 @@ def _make(
     train = training_rows(spec, feature_set, site)
     holdout = held_out_rows(spec, feature_set, site)
     raw = raw_holdout(feature_set, site)
-    drawn, blocks = _blocks(holdout.times)
     contest = Contest(
         holdout.target,
         _challenger_answers(spec, candidate.model, holdout, site),
         None if champion is None else _champion_answers(spec, champion, raw, holdout, site),
-        blocks,
+        _clusters(holdout.times, held_out_entities(feature_set, site)),
     )
-    scores = tuple(_score(spec, metric, contest) for metric in _ordered_metrics(spec))
+    overall = tuple(score(metric, contest, spec.bless.confidence) for metric in _ordered_metrics(spec))
     judged, left_out = _slice_scores(spec, contest, raw, holdout.times)
     against = baselines(spec, train, holdout, feature_set.split_at)
     unstable = _unstable(train, holdout, contest)
-    _log(spec, candidate, scores, site)
+    _log(spec, candidate, overall, site)
     return Scorecard(
         key=key,
         pipeline=spec.name,
@@ -115,14 +91,13 @@ def _make(
         version=candidate.version,
         champion=None if champion is None else champion.version,
         holdout_rows=len(holdout),
-        holdout_days=holdout.times.dt.floor("D").nunique(),
-        scores=scores,
-        baselines={name: _score(spec, spec.metric, contest.against(answers)) for name, answers in against.items()},
+        holdout_days=contest.clusters.count,
+        scores=overall,
+        **beside(spec.metric, contest, against, spec.bless.confidence),
         slices=judged,
         left_out=left_out,
         finite=not unstable,
         unstable=unstable,
-        blocks=drawn,
         predictions=keep_frame(site, f"{spec.name}/data/scorecard/{key}/predictions.parquet", _table(contest, holdout)),
     )
 
@@ -179,66 +154,19 @@ def _ordered_metrics(spec: Spec) -> list[Metric]:
     return [spec.metric, *(metric for metric in registry.for_task(spec.task) if metric != spec.metric)]
 
 
-def _score(spec: Spec, metric: Metric, contest: Contest, confidence: float | None = None) -> Score:
-    """One metric of the challenger, the champion, and their difference, each with one-sided bounds."""
-    confidence = confidence or spec.bless.confidence
-    mine = metric.of(contest.target, contest.challenger)
-    value, lower, upper = _bounds(spec, mine, contest.blocks, confidence)
-    score = Score(
-        metric=metric.name,
-        better=metric.better,
-        rows=len(contest.target),
-        challenger=value,
-        challenger_lower=lower,
-        challenger_upper=upper,
-    )
-    if contest.champion is None:
-        return score
-    theirs = metric.of(contest.target, contest.champion)
-    difference, lower, upper = _bounds(spec, lambda w: mine(w) - theirs(w), contest.blocks, confidence)
-    champion = metric.point(contest.target, contest.champion)
-    return score.model_copy(
-        update={
-            "champion": champion if isfinite(champion) else None,
-            "difference": difference,
-            "difference_lower": lower,
-            "difference_upper": upper,
-        }
-    )
-
-
-def _bounds(
-    spec: Spec, statistic: Statistic, blocks: np.ndarray, confidence: float
-) -> tuple[float | None, float | None, float | None]:
-    """An estimate with its one-sided bounds; None for what cannot be computed."""
-    import numpy as np
-    from scipy.special import stdtrit
-
-    from retrain.stats.bootstrap import block_bootstrap
-
-    estimate = statistic(np.ones(len(blocks)))
-    if not isfinite(estimate):
-        return None, None, None
-    count = len(np.unique(blocks))
-    if count < FEWEST_BLOCKS:
-        blocks, count = np.arange(len(blocks)), len(blocks)
-    try:
-        interval = block_bootstrap(statistic, blocks, replicates=spec.bless.replicates, seed=spec.train.seed)
-    except ValueError:  # one row, or a statistic that most draws leave undefined
-        return estimate, None, None
-    margin = float(stdtrit(count - 1, confidence)) * interval.deviation * sqrt(count / (count - 1))
-    return estimate, estimate - margin, estimate + margin
-
-
-def _blocks(times: Series[Any]) -> tuple[str, np.ndarray]:
-    """What the bootstrap draws, and each row's block."""
+def _clusters(times: Series[Any], entities: Series[Any]) -> Clusters:
+    """The day and the entity of each row, as numbers; rows that are about nobody are each about somebody else."""
     import numpy as np
 
-    for name, length in BLOCKS.items():
-        blocks = times.dt.floor(length)
-        if blocks.nunique() >= FEWEST_BLOCKS:
-            return name, blocks.factorize()[0]
-    return "rows", np.arange(len(times))
+    from retrain.stats.long_run import Clusters
+
+    days, names = times.dt.floor("D").factorize(sort=True)
+    if entities.isna().all():
+        return Clusters(days, len(names))
+    codes, known = entities.factorize()
+    nobody = np.flatnonzero(codes < 0)
+    codes[nobody] = len(known) + np.arange(len(nobody))
+    return Clusters(days, len(names), codes)
 
 
 def _slice_scores(
@@ -246,23 +174,34 @@ def _slice_scores(
 ) -> tuple[tuple[SliceScore, ...], tuple[str, ...]]:
     """The deciding metric on each slice that is large enough, and the names of the others.
 
-    With m slices each bound has confidence 1 − (1 − confidence)/m (Bonferroni), so that among many slices one does
-    not look worse by chance.
+    All bounds hold together, so that among many slices one does not look worse by chance.
     """
-    asked = _sliced(spec)
-    found = list(slices(spec, asked, raw, times))
-    large = [one for one in found if len(one.rows) >= asked.min_rows]
-    left_out = [f"{one.name} ({len(one.rows)} rows)" for one in found if len(one.rows) < asked.min_rows]
-    confidence = 1.0 - (1.0 - spec.bless.confidence) / max(len(large), 1)
-    judged = []
-    for one in large:
+    contests: list[tuple[Slice, Contest]] = []
+    left_out: list[str] = []
+    for one in slices(spec, _sliced(spec), raw, times):
         among = contest.among(one.rows)
-        score = _score(spec, spec.metric, among, confidence)
-        if spec.metric.defined(among.target):
-            judged.append(SliceScore(column=one.column, value=one.value, score=score))
+        lack = _lack(spec, among)
+        if lack is None:
+            contests.append((one, among))
         else:
-            left_out.append(f"{one.name} ({len(one.rows)} rows of one class)")
+            left_out.append(f"{one.name} ({len(one.rows)} rows{lack})")
+    judged = []
+    found = scores(spec.metric, [among for _, among in contests], spec.bless.confidence)
+    for (one, _), scored in zip(contests, found, strict=True):
+        if scored.challenger is not None and scored.challenger_lower is None:
+            left_out.append(f"{one.name} ({scored.rows} rows of one class on all days but one)")
+        else:
+            judged.append(SliceScore(column=one.column, value=one.value, score=scored))
     return tuple(judged), tuple(left_out)
+
+
+def _lack(spec: Spec, contest: Contest) -> str | None:
+    """Why a slice has no bounds, to be said after its number of rows; None if it has."""
+    if len(contest.target) < _sliced(spec).min_rows:
+        return ""
+    if contest.clusters.present < FEWEST_DAYS:
+        return f" on {contest.clusters.present} days"
+    return None if spec.metric.defined(contest.target) else " of one class"
 
 
 def _sliced(spec: Spec) -> Slices:

@@ -1,1 +1,1 @@
-"""Sequential tests, bootstrap intervals and drift distances: pure numerics, no I/O, no Airflow."""
+"""Sequential tests, long-run variances and drift distances: pure numerics, no I/O, no Airflow."""
