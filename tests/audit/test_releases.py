@@ -23,7 +23,7 @@ RUNS = 4
 EQUAL = {"traffic": Traffic(), "requests": 2000}
 AT_MARGIN = {"traffic": Traffic(fails=0.02, fails_more=0.01), "canary": ERRORS, "requests": 4000}
 HARMFUL = {"traffic": Traffic(fails_more=0.2), "canary": ERRORS, "requests": 2000}
-HONEST = {"traffic": Traffic(fails=0.002), "canary": ERRORS, "requests": 5000}
+HONEST = {"traffic": Traffic(fails=0.002), "canary": ERRORS, "requests": 8000}
 
 
 def few(scenario: Any, end: Any, holds: Any, stated: float) -> Measured:
