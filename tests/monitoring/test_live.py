@@ -77,6 +77,17 @@ def test_only_rows_of_this_trial_count(world: Any) -> None:
     assert seen.asked == {number: seen.challenger}
 
 
+def test_rows_of_a_decision_that_another_driver_has_just_written_are_not_lost(world: Any) -> None:
+    candidate = ramping(world)
+    world.traffic(100)
+    watch = world.watch(candidate)
+    watch.canary()
+    further = machine.ramp(world.ledger.release(), reason="by somebody else")
+    number = world.ledger.append(further, actor="test").number
+    world.traffic(100)
+    assert watch.canary().asked[number] > 50
+
+
 def test_a_fallback_is_no_champion_request_and_a_failed_request_is_one_error(world: Any) -> None:
     candidate = ramping(world)
     number = world.ledger.release_number()
