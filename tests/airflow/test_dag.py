@@ -59,7 +59,7 @@ def test_it_is_a_good_dag() -> None:
     assert (dag.dag_id, dag.catchup, dag.max_active_runs) == ("visits", False, 1)
     assert dag.tags == {"retrain", "binary"}
     assert "brier" in dag.doc_md
-    assert "by stability, inputs, value, suspicious, change, slices, baseline at 95% confidence" in dag.doc_md
+    assert "by stability, inputs, value, suspicious, change, decay, slices, baseline at 95% confidence" in dag.doc_md
     for task in dag.tasks:
         assert (task.owner, task.retries) == ("tests", 2), task.task_id
         assert task.retry_exponential_backoff
