@@ -42,8 +42,8 @@ class Evidence:
         where there is one, ``champion``. A class is its position; an answer is the probability of the second of two
         classes, the position of the likeliest of several, or the number.
     :param inputs: reads the raw inputs of the same rows, in the same order.
-    :param dead: reads which inputs and features have died since training, one sentence each.
     :param past: the scorecard by which the champion was blessed; None without a champion, or where it is not found.
+    :param dead: reads which inputs and features have died since training, one sentence each.
     """
 
     scorecard: Scorecard
@@ -53,8 +53,8 @@ class Evidence:
     confidence: float
     predictions: Callable[[], DataFrame]
     inputs: Callable[[], DataFrame]
-    dead: Callable[[], tuple[str, ...]] = tuple
     past: Scorecard | None = None
+    dead: Callable[[], tuple[str, ...]] = tuple
 
     @property
     def score(self) -> Score | None:
