@@ -13,6 +13,7 @@ import pandas as pd
 from retrain.artifacts import now
 from retrain.ledger import Ledger
 from retrain.log.parts import part_path, to_parquet
+from retrain.serving.router import goes_to_challenger
 from retrain.site import Site
 
 FOLDER = Path(__file__).parent / "pipelines" / "visits"
@@ -54,9 +55,10 @@ def serve(site: Site, requests: int, *, failing: float = 0.0, seed: int = 1) -> 
     assert release.challenger
     rows = []
     for index in range(requests):
-        trial = release.state == "ramping" and random.uniform() < release.share
+        name = f"{number}-{seed}-{index}"
+        trial = release.state == "ramping" and goes_to_challenger(release, name)
         arm = "challenger" if trial else "champion"
-        base = {"at": now(), "id": f"{number}-{seed}-{index}", "release": number, "entity": f"v{index}", "inputs": "{}"}
+        base = {"at": now(), "id": name, "release": number, "entity": name, "inputs": "{}"}
         asked = release.challenger if trial else release.champion
         rows.append(base | _answer(arm, asked.version, failed=trial and random.uniform() < failing))
         if rows[-1]["error"]:
