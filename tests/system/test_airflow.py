@@ -91,7 +91,7 @@ def test_a_challenger_is_shadowed_ramped_and_promoted_without_holding_a_worker(p
     run_id = challenger(place, seed=1)
     assert place.ledger.release().state == "shadowing"
     to_the_canary(place, run_id)
-    place.serve(80)
+    place.serve(160)
     state, tasks = place.finish(run_id)
     assert (state, tasks["promote"], tasks["roll_back"]) == ("success", "success", "skipped")
     assert place.ledger.champion().version == 2
@@ -103,10 +103,10 @@ def test_a_canary_goes_on_after_the_death_of_triggerer_and_scheduler(place: Any)
     numbers = place.ledger.head
     for component in ("triggerer", "scheduler"):
         end_tree([place.airflow.processes.pop(component).pid], grace=0)
-    place.serve(40, seed=1)
+    place.serve(80, seed=1)
     for component in ("triggerer", "scheduler"):
         place.airflow.start_component(component)
-    place.serve(40, seed=2)
+    place.serve(80, seed=2)
     state, tasks = place.finish(run_id)
     assert (state, tasks["promote"]) == ("success", "success")
     added = [entry for entry in place.ledger.entries()[numbers:] if entry.kind == "release"]
