@@ -156,7 +156,7 @@ def bad_release(demo: Demo) -> None:
         ("one carrier wrong", faults.features_of_the_moment, wrong, faults.live_changed_feed, "loss"),
     ):
         demo.view.say(f"{faults.STORIES[features.__name__]} {faults.STORIES[fault.__name__]}")
-        expected = "blessed; its canary rolls it back; no caller gets an error"
+        expected = "blessed; shadow or canary rolls it back; no caller gets an error"
         with demo.changed_features(features), demo.step("bad-release", name, expected) as found:
             champion, fallbacks = demo.champion, demo.fallbacks
             run = demo.retrain(JUNE, requests)
@@ -165,7 +165,8 @@ def bad_release(demo: Demo) -> None:
             last = run.releases[-1][1] if run.releases else None
             harmed = last is not None and last.state == "rolled_back" and _on(metric, last.reason)
             why = metric if harmed else last.reason if last else "never released"
-            found.see(harmed, f"version {run.version} rolled back on {why} after {run.trial_seconds:.0f} s")
+            after = f"after {run.trial_seconds:.0f} s" if run.trial_seconds else "in its shadow, unheard"
+            found.see(harmed, f"version {run.version} rolled back on {why} {after}")
             _see_requests(found, run)
             rescued = demo.fallbacks - fallbacks
             if metric == "errors":
