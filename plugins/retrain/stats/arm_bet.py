@@ -39,7 +39,6 @@ SEEN_FIRST = 20
 SEEN_GROWTH = 0.05
 """What was seen is sorted again when it has grown by this share: a look costs what is new, not what is known."""
 
-
 PIECE = 4096
 """Bets that are worked on at once, so that memory does not grow with what is new."""
 

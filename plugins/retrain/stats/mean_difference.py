@@ -21,15 +21,15 @@ class MeanDifference:
     keep its early bound.
 
     :param alpha: probability that ``lower`` is ever above the truth; the same for ``upper``.
-    :param bounds: the least and largest possible value, or None where there is none.
+    :param bounds: the least and largest possible value.
     :raises ValueError: for alpha outside (0, 0.5) or bad bounds.
     """
 
-    def __init__(self, alpha: float, *, bounds: tuple[float, float] | None) -> None:
+    def __init__(self, alpha: float, *, bounds: tuple[float, float]) -> None:
         self._alpha = check_alpha(alpha)
-        if bounds is not None and not -math.inf < bounds[0] < bounds[1] < math.inf:
-            raise ValueError(f"bounds must be finite and increasing, or None, got {bounds!r}")
-        self._bounds = bounds
+        if not -math.inf < bounds[0] < bounds[1] < math.inf:
+            raise ValueError(f"bounds must be finite and increasing, got {bounds!r}")
+        self._bounds, self._span = bounds, bounds[1] - bounds[0]
         self._champion, self._challenger = Sums(), Sums()
         self._stretches = Stretches()
 
@@ -70,20 +70,13 @@ class MeanDifference:
         reach = self._reach()
         return self.difference + reach if reach < math.inf else math.inf
 
-    @property
-    def _span(self) -> float:
-        return 1.0 if self._bounds is None else self._bounds[1] - self._bounds[0]
-
     def _scaled(self, values: ArrayLike) -> NDArray[np.float64]:
         array = finite(values)
-        if self._bounds is None:
-            return array
         low, high = self._bounds
         if array.min() < low or array.max() > high:
             raise ValueError(f"values must lie in [{low}, {high}], got {array.min()} to {array.max()}")
-        scaled: NDArray[np.float64] = (array - low) / (high - low)
+        scaled: NDArray[np.float64] = (array - low) / self._span
         return scaled
 
     def _reach(self) -> float:
-        arms = (self._champion, self._challenger)
-        return self._span * reach(self._alpha, arms, self._stretches, bounded=self._bounds is not None)
+        return self._span * reach(self._alpha, (self._champion, self._challenger), self._stretches)

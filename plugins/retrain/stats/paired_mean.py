@@ -51,5 +51,5 @@ class PairedMean:
 
         :param alpha: of each side, where it is another one.
         """
-        away = self._span * reach(alpha or self._alpha, [self._sums], self._stretches, bounded=True)
+        away = self._span * reach(alpha or self._alpha, [self._sums], self._stretches)
         return (self.difference - away, self.difference + away) if away < math.inf else (-math.inf, math.inf)

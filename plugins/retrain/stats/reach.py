@@ -8,9 +8,9 @@ of time. So the variance of the weighted sum is estimated three ways, and the la
 * stretches of time: the squares of their differences (batch means), times (1 + r) / (1 - r) for what is left of the
   correlation r between one stretch and the next (Andrews 1991, an AR(1) plug-in).
 
-The boundary is time-uniform: empirical Bernstein with the gamma-exponential mixture for values with bounds (Howard,
-Ramdas, McAuliffe & Sekhon 2021, Theorem 4 and Proposition 9: exact for rows by themselves, at every size), the normal
-mixture without (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas 2021: asymptotic). A variance from few clusters is itself
+The boundary is time-uniform, for values with bounds: empirical Bernstein with the gamma-exponential mixture (Howard,
+Ramdas, McAuliffe & Sekhon 2021, Theorem 4 and Proposition 9), exact for rows by themselves at every size, asymptotic
+where they hang together. A variance from few clusters is itself
 uncertain: the boundary is widened as Student's quantile is beyond the normal one, with one degree of freedom less than
 there are stretches, or entities of equal weight that would say as much (Carter, Schnepel & Steigerwald 2017).
 """
@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 from scipy.stats import t as student_t
 
-from retrain.stats.boundary import gamma_exponential_mixture, mixture_precision, normal_mixture
+from retrain.stats.boundary import gamma_exponential_mixture, mixture_precision
 
 BUCKETS = 4096
 """Entities are kept as so many groups of them: independent clusters put together are independent clusters (the random
@@ -35,11 +35,8 @@ STRETCHES = 32
 LEAST = 4
 """Fewer stretches, or fewer entities an arm that would say as much, bound nothing."""
 
-TIGHTEST_AT_COUNT = 300.0
-"""Where the bounds are tightest without ``bounds``: effective rows, n_A n_B / (n_A + n_B). Affects width only."""
-
 TIGHTEST_AT_VARIANCE = 10.0
-"""The same with ``bounds``: accumulated variance of values scaled to [0, 1]."""
+"""Where the bounds are tightest: accumulated variance of values scaled to [0, 1]. Affects width only."""
 
 TIGHTEST_QUANTILE = 2.8
 """How many deviations a boundary of alpha .05 allows where it is tightest."""
@@ -156,22 +153,15 @@ def finite(values: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def reach(alpha: float, arms: Sequence[Sums], stretches: Stretches, *, bounded: bool) -> float:
+def reach(alpha: float, arms: Sequence[Sums], stretches: Stretches) -> float:
     """How far a weighted mean may be from the truth: at any time, with probability alpha, on one side.
 
-    :param arms: whose variances add; each has the weight of the mean.
-    :param bounded: do the values lie in [0, 1], or a shifted interval as long?
+    :param arms: of values in [0, 1], or a shifted interval as long; their variances add, each has the mean's weight.
     """
     effective = min([float(stretches.count), *(arm.effective_entities for arm in arms)])
     if effective < LEAST:
         return math.inf
-    weight, rows = arms[0].weight, sum(arm.squares for arm in arms)
-    variance = max(rows, sum(arm.entity_variance for arm in arms), stretches.variance)
-    if bounded:
-        wide = gamma_exponential_mixture(variance, mixture_precision(TIGHTEST_AT_VARIANCE, alpha), alpha)
-    elif variance > 0.0:
-        rho = mixture_precision(TIGHTEST_AT_COUNT, alpha) * (rows / weight or variance)
-        wide = float(normal_mixture(variance, rho, alpha))
-    else:
-        wide = 0.0
-    return wide * _students(effective - 1.0) / weight
+    rows, entities = sum(arm.squares for arm in arms), sum(arm.entity_variance for arm in arms)
+    precision = mixture_precision(TIGHTEST_AT_VARIANCE, alpha)
+    wide = gamma_exponential_mixture(max(rows, entities, stretches.variance), precision, alpha)
+    return wide * _students(effective - 1.0) / arms[0].weight
