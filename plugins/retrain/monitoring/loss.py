@@ -14,6 +14,7 @@ from retrain.metrics.task import Task
 from retrain.monitoring.answers import Answers
 from retrain.monitoring.arms import BEYOND, comparison
 from retrain.monitoring.blocks import Blocks
+from retrain.monitoring.cap import Cap
 from retrain.monitoring.coins import Once
 from retrain.monitoring.evidence import ArmComparison
 from retrain.spec.canary import Canary, LossMetric
@@ -23,12 +24,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from retrain.stats.mean_difference import MeanDifference
-
-CAP_FROM = 200
-"""Losses without a bound are capped by what so many of the champion's show …"""
-
-CAP_QUANTILE, CAP_TIMES = 0.99, 4.0
-"""… at so many times this quantile of theirs."""
 
 
 class Loss:
@@ -42,11 +37,10 @@ class Loss:
         self._worse, self._beyond = SizeBet(canary.alpha_of("loss")), SizeBet(BEYOND)
         self._once, self._known = Once(), _Means()
         self._blocks, self._ripe = Blocks(columns=2), _Means()
-        self._bounds = None if self._squared else (0.0, 1.0)
+        self._cap = Cap(squared=self._squared)
+        self._waiting: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []  # blocks, until there is a cap
         self._within: MeanDifference | None = None
         self._gross = MeanDifference(canary.alpha, bounds=(0.0, 1.0))
-        self._uncapped: list[tuple[NDArray[np.float64], NDArray[np.float64]]] = []
-        self._capped = [0, 0]
 
     def know(self, rows: Answers, loss: NDArray[np.float64]) -> None:
         """Take up losses whose labels have come, in the order in which they came."""
@@ -65,12 +59,11 @@ class Loss:
 
         self._ripe.add(loss, rows.tried)
         columns = np.column_stack([loss, rows.whose])
-        for champion, challenger in self._blocks.add(rows.decision, rows.tried, columns):
-            self._uncapped.append((champion, challenger))
-        if self._bounds is None:
-            self._bounds = self._cap()
-        if self._bounds is not None:
-            self._compare()
+        self._waiting += self._blocks.add(rows.decision, rows.tried, columns)
+        if self._waiting:
+            self._cap.learn(np.concatenate([champion[:, 0] for champion, _ in self._waiting]))
+        if self._cap.at is not None:
+            self._compare(self._cap.at)
 
     def compared(self) -> ArmComparison:
         """What they come to so far."""
@@ -81,7 +74,8 @@ class Loss:
         upper = math.inf if self._within is None else self._within.upper
         bound = "too few labels for a bound"
         if math.isfinite(upper):
-            bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{self._capped_line()}"
+            capped = self._cap.line(self._gross.upper, self._wanted.rare)
+            bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{capped}"
         return comparison(
             "loss",
             f"{'rmse' if self._squared else 'loss'}: {own} on {self._known.count[1]:,} labels, champion {theirs} on "
@@ -99,44 +93,25 @@ class Loss:
             required=self._wanted.required,
         )
 
-    def _cap(self) -> tuple[float, float] | None:
-        """The bounds of losses that have none of their own; None while too few of the champion's are known."""
-        import numpy as np
-
-        seen = [champion[:, 0] for champion, _ in self._uncapped]
-        if sum(map(len, seen)) < CAP_FROM:
-            return None
-        return 0.0, CAP_TIMES * float(np.quantile(np.concatenate(seen), CAP_QUANTILE)) or 1.0
-
-    def _compare(self) -> None:
+    def _compare(self, cap: float) -> None:
         """Compare the blocks that wait."""
         import numpy as np
 
         from retrain.stats.mean_difference import MeanDifference
 
-        assert self._bounds is not None
         if self._within is None:
-            self._within = MeanDifference(self._canary.alpha, bounds=self._bounds)
-        cap = self._bounds[1]
-        for champion, challenger in self._uncapped:
-            for arm, block in enumerate((champion, challenger)):
-                self._capped[arm] += int((block[:, 0] > cap).sum())
+            self._within = MeanDifference(self._canary.alpha, bounds=(0.0, cap))
+        for champion, challenger in self._waiting:
+            (theirs, gross), (own, own_gross) = (
+                self._cap.capped(arm, block[:, 0]) for arm, block in enumerate((champion, challenger))
+            )
             whose = {
                 "champion_entities": champion[:, 1].astype(np.int64),
                 "challenger_entities": challenger[:, 1].astype(np.int64),
             }
-            lost, other = np.minimum(challenger[:, 0], cap), np.minimum(champion[:, 0], cap)
-            self._within.observe(champion=other, challenger=lost, **whose)
-            if self._squared:
-                self._gross.observe(champion=champion[:, 0] > cap, challenger=challenger[:, 0] > cap, **whose)
-        self._uncapped = []
-
-    def _capped_line(self) -> str:
-        """What was capped, in words."""
-        if not self._squared or self._bounds is None:
-            return ""
-        champion, challenger = self._capped
-        return capped_line(math.sqrt(self._bounds[1]), champion, challenger, self._gross.upper, self._wanted.rare)
+            self._within.observe(champion=theirs, challenger=own, **whose)
+            self._gross.observe(champion=gross, challenger=own_gross, **whose)
+        self._waiting = []
 
 
 class _Means:
@@ -193,12 +168,6 @@ def rooted(difference: float, champion: float | None, *, squared: bool) -> float
     if not squared or champion is None:
         return difference
     return math.sqrt(max(champion + difference, 0.0)) - math.sqrt(champion)
-
-
-def capped_line(cap: float, champion: int, challenger: int, upper: float, rare: float) -> str:
-    """What was capped, in words, and whether more of it is excluded."""
-    excluded = f"more than {rare:.2%} of them {'is' if upper < rare else 'is not'} excluded"
-    return f", errors capped at {cap:.4g}: {challenger:,} of the challenger, {champion:,} of the champion; {excluded}"
 
 
 def in_words(mean: float | None, *, squared: bool) -> str:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from retrain.metrics.task import Task
 from retrain.monitoring.answers import Answers
 from retrain.monitoring.arms import comparison
+from retrain.monitoring.cap import Cap
 from retrain.monitoring.evidence import ArmComparison
-from retrain.monitoring.loss import CAP_FROM, CAP_QUANTILE, CAP_TIMES, allowed, capped_line, in_words, rooted
+from retrain.monitoring.loss import allowed, in_words, rooted
 from retrain.monitoring.ripening import Labels, Waiting
 from retrain.spec.canary import Canary, LossMetric
 
@@ -43,8 +44,8 @@ class PairedLoss:
         self._gross = PairedMean(canary.alpha, largest=1.0)
         self._fresh: list[tuple[NDArray[np.float64], NDArray[np.int64]]] = []
         self._noticed = False
-        self._sums, self._count, self._capped = [0.0, 0.0], 0, [0, 0]
-        self._cap = None if self._squared else 1.0
+        self._sums, self._count = [0.0, 0.0], 0
+        self._cap = Cap(squared=self._squared)
 
     def take(self, pairs: Answers) -> None:
         """Take up requests that both answered, and failed on neither."""
@@ -73,7 +74,8 @@ class PairedLoss:
             upper = self._mean.bounds()[1]
         bound = "too few labels for a bound"
         if math.isfinite(upper):
-            bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{self._capped_line()}"
+            capped = self._cap.line(self._gross.bounds()[1], self._wanted.rare)
+            bound = f"at most {rooted(upper, champion, squared=self._squared):+.4g}{capped}"
         return comparison(
             "loss",
             f"{'rmse' if self._squared else 'loss'}: {own} against the champion's {theirs} on the same "
@@ -100,29 +102,18 @@ class PairedLoss:
         if not self._fresh:
             return
         loss, whose = (np.concatenate([part[place] for part in self._fresh]) for place in (0, 1))
-        if self._cap is None and len(loss) >= CAP_FROM:
-            self._cap = CAP_TIMES * float(np.quantile(loss[:, 0], CAP_QUANTILE)) or 1.0
         self._fresh = [(loss, whose)]
-        if self._cap is None:
+        self._cap.learn(loss[:, 0])
+        if self._cap.at is None:
             return
         if self._mean is None:
-            self._mean = PairedMean(self._canary.alpha, largest=self._cap)
+            self._mean = PairedMean(self._canary.alpha, largest=self._cap.at)
         whole = len(loss) - len(loss) % BATCH
-        for model in (0, 1):
-            self._capped[model] += int((loss[:whole, model] > self._cap).sum())
-        lost = np.minimum(loss[:whole], self._cap)
+        (theirs, gross), (own, own_gross) = (self._cap.capped(model, loss[:whole, model]) for model in (0, 1))
         for begin in range(0, whole, BATCH):
             rows = slice(begin, begin + BATCH)
-            self._mean.observe(differences=lost[rows, 1] - lost[rows, 0], entities=whose[rows])
-            if self._squared:
-                gross = (loss[rows] > self._cap).astype(float)
-                self._gross.observe(differences=gross[:, 1] - gross[:, 0], entities=whose[rows])
+            self._mean.observe(differences=own[rows] - theirs[rows], entities=whose[rows])
+            more = own_gross[rows].astype(float) - gross[rows]
+            self._gross.observe(differences=more, entities=whose[rows])
         self._fresh = [(loss[whole:], whose[whole:])]
         self._noticed = self._noticed or self._mean.bounds(self._canary.alpha_of("loss"))[0] > 0.0
-
-    def _capped_line(self) -> str:
-        """What was capped, in words."""
-        if not self._squared or self._cap is None:
-            return ""
-        champion, challenger = self._capped
-        return capped_line(math.sqrt(self._cap), champion, challenger, self._gross.bounds()[1], self._wanted.rare)
