@@ -125,3 +125,11 @@ def test_what_has_ripened_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (them.known, them.late) == (1000 - them.late, them.late)
     rows, _ = them.label(labels(range(998, 1000), at=1000))
     assert len(rows) == 0, "its label was there already"
+
+
+def test_labels_of_answers_that_are_not_the_arms_are_not_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ripening, "EARLY_FROM", 100)
+    them = waiting(10)
+    for minute in range(200):
+        them.label(labels(range(100 * minute, 100 * minute + 100), at=60 * minute))
+    assert len(them._early) <= 3 * 1100, "twice those of ten minutes, and a look's"

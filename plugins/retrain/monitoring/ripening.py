@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 MICROSECOND = timedelta(microseconds=1)
 
-EARLY = timedelta(hours=1) // MICROSECOND
-"""How long a label waits for its prediction, which another gateway may ship later."""
+EARLY = timedelta(minutes=10) // MICROSECOND
+"""How long a label waits for its prediction, which another gateway may ship later. Most wait for one that is none of
+the arms': where pairs are compared, those of half the traffic."""
+
+EARLY_FROM = 10_000
+"""So many labels may wait before those that have waited too long are looked for."""
 
 FORGET_FROM = 100_000
 """Ids are forgotten when so many, and most of all, are of answers that have ripened."""
@@ -77,6 +81,7 @@ class Waiting:
         self._ids = Register()
         self._chunks: dict[int, _Chunk] = {}  # by the number of their first id
         self._early: dict[int, tuple[int, str]] = {}
+        self._room = EARLY_FROM
 
     @property
     def delay(self) -> timedelta:
@@ -112,8 +117,9 @@ class Waiting:
         for row in np.flatnonzero(numbers < 0).tolist():
             self._early.setdefault(int(labels.id[row]), (int(labels.at[row]), str(labels.label[row])))
         found = [self._in_chunk(begin, numbers, labels) for begin in self._touched(numbers)]
-        if self._early and len(self._early) > FORGET_FROM:
+        if len(self._early) > self._room:
             self._early = {one: it for one, it in self._early.items() if it[0] >= self._labelled_until - EARLY}
+            self._room = max(EARLY_FROM, 2 * len(self._early))
         if not found:
             return Answers.none(), np.empty((0, 1))
         rows, loss, order = (_joined([part[place] for part in found]) for place in range(3))
