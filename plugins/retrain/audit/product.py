@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -70,6 +71,12 @@ def _at_margin(what: str, traffic: Traffic, canary: Mapping[str, Any], **scenari
     return _claim(f"worse by the margin, {what}", "promoted", "at most", ALPHA, traffic, canary=canary, **scenario)
 
 
+def _of_few(what: str, traffic: Traffic, canary: Mapping[str, Any]) -> tuple[Claim, ...]:
+    """The same of few entities, whose outcomes are alike."""
+    few = {count: replace(traffic, entities=count, icc=0.2) for count in FEW}
+    return tuple(_at_margin(f"{what}, {count} entities, ICC .2", those, canary) for count, those in few.items())
+
+
 def _honest(what: str, traffic: Traffic, **scenario: Any) -> Claim:
     return _claim(f"equal arms, {what}", "promoted", "at least", 0.8, traffic, requests=40_000, **scenario)
 
@@ -120,14 +127,7 @@ WORSE = (
         Traffic(fails=0.02, fails_more=MARGIN, entities=1000, zipf=True, icc=0.2),
         ERRORS,
     ),
-    *(
-        _at_margin(
-            f"failures, {count} entities, ICC .2",
-            Traffic(fails=0.02, fails_more=MARGIN, entities=count, icc=0.2),
-            ERRORS,
-        )
-        for count in FEW
-    ),
+    *_of_few("failures", Traffic(fails=0.02, fails_more=MARGIN), ERRORS),
     _at_margin("Brier loss, independent", Traffic(fails=0.0, loss_more=LOSS_MARGIN), LOSS),
     _at_margin(
         "Brier loss, positives' labels exp(5,000) requests late, ripe after 20,000",
@@ -136,14 +136,7 @@ WORSE = (
         label_delay="20000s",
         requests=40_000,
     ),
-    *(
-        _at_margin(
-            f"Brier loss, {count} entities, ICC .2",
-            Traffic(fails=0.0, loss_more=LOSS_MARGIN, entities=count, icc=0.2),
-            LOSS,
-        )
-        for count in FEW
-    ),
+    *_of_few("Brier loss", Traffic(fails=0.0, loss_more=LOSS_MARGIN), LOSS),
     _at_margin("latency, AR(.99), each arm's own", Traffic(fails=0.0, slower=2.0, moments="each arm's own"), LATENCY),
     _at_margin("latency, 300 entities, ICC .2", Traffic(fails=0.0, slower=2.0, entities=300, icc=0.2), LATENCY),
     _at_margin("Brier loss in pairs", Traffic(fails=0.0, loss_more=LOSS_MARGIN), PAIRED),
@@ -154,14 +147,7 @@ WORSE = (
         label_delay="20000s",
         requests=40_000,
     ),
-    *(
-        _at_margin(
-            f"Brier loss in pairs, {count} entities, ICC .2",
-            Traffic(fails=0.0, loss_more=LOSS_MARGIN, entities=count, icc=0.2),
-            PAIRED,
-        )
-        for count in FEW
-    ),
+    *_of_few("Brier loss in pairs", Traffic(fails=0.0, loss_more=LOSS_MARGIN), PAIRED),
     *(
         _at_margin(
             f"squared error, {100 * rare:g} % of rows err by {large:g}, as many are tolerated",
