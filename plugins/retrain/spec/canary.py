@@ -66,7 +66,7 @@ class LossMetric(Section):
     answer_changes_label: bool = Field(
         True,
         description="Can an answer change what its label will be? If not, both models are compared on the same "
-        "requests, which takes a tenth of the labels.",
+        "requests, which takes fewer labels, the more alike their answers are.",
     )
     required: bool = Field(True, description="Without labels a canary stays undecided.")
 

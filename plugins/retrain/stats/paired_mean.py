@@ -1,6 +1,6 @@
 """How much larger is the challenger's loss on the same requests? Bounds that hold at every look.
 
-Where both models answered a request its difficulty cancels: far fewer labels say as much as two arms do. Variance and
+Where both models answered a request its difficulty cancels: fewer labels say as much as two arms do. Variance and
 boundary are those of :mod:`retrain.stats.reach`, with one stream of differences in place of two arms.
 """
 
