@@ -544,3 +544,33 @@ def test_audit_writes_a_page_only_of_what_is_in_a_commit(
     monkeypatch.setattr(page, "source", dirty)
     refused = typed("audit", "--runs", "2", "--jobs", "1", "--out", str(file))
     assert (refused.status, refused.out, file.exists()) == (2, "", False)
+
+
+def test_an_audit_that_was_stopped_goes_on_where_it_was(
+    typed: Typed, claims: list[Claim], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[str] = []
+
+    def counted(random: Any) -> float:
+        runs.append("counted")
+        return 0.0
+
+    def stopped(random: Any) -> float:
+        runs.append("stopped")
+        if runs.count("stopped") == 1:
+            raise KeyboardInterrupt
+        return 0.0
+
+    monkeypatch.setattr(page, "source", lambda: "airflow-retrain 0.1.0, commit abc")
+    claims[:] = [
+        Claim("counted", "canary", counted, "at most", 0.05),
+        Claim("stops", "canary", stopped, "at most", 0.05),
+    ]
+    file, kept = tmp_path / "audit.md", tmp_path / "audit.md.runs"
+    first = typed("audit", "--runs", "2", "--jobs", "1", "--out", str(file))
+    assert (first.status, file.exists()) == (130, False)
+    assert str(kept) in first.err.replace("\n", "")
+    assert typed("audit", "--runs", "2", "--jobs", "1", "--out", str(file)).status == 0
+    assert runs == ["counted"] * 2 + ["stopped"] * 3
+    assert file.exists()
+    assert not kept.exists()

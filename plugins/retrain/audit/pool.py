@@ -59,6 +59,12 @@ class Done:
 
 Told = Callable[[Batch, Done], None]
 
+Known = Callable[[Batch], Done | None]
+
+
+def nothing(_batch: Batch) -> None:
+    """No batch was run before."""
+
 
 def runs_of(claim: Claim, runs: int | None) -> int:
     """How often a claim is run: as often as is said, or as its cost allows."""
@@ -66,19 +72,26 @@ def runs_of(claim: Claim, runs: int | None) -> int:
 
 
 def measure(
-    claims: Sequence[Claim], *, runs: int | None, seed: int, jobs: int, told: Told = lambda _batch, _done: None
+    claims: Sequence[Claim],
+    *,
+    runs: int | None,
+    seed: int,
+    jobs: int,
+    told: Told = lambda _batch, _done: None,
+    known: Known = nothing,
 ) -> Iterator[Measured]:
     """Run every claim and give what it comes to, each as soon as its last run is over.
 
     :param runs: of each claim; None for as many as its cost allows.
     :param jobs: processes; with one, all is done in this process.
     :param told: is called with each batch that is done.
+    :param known: what came of a batch that need not be run again.
     :raises RetrainError: a process was killed.
     """
     batches = [batch for claim in claims for batch in _batches(claim, runs_of(claim, runs))]
     missing = {id(claim): sum(batch.claim is claim for batch in batches) for claim in claims}
     found: dict[int, dict[int, Done]] = {id(claim): {} for claim in claims}
-    for batch, done in _all_done(batches, seed, jobs):
+    for batch, done in _all_done(batches, seed, jobs, known):
         told(batch, done)
         mine = found[id(batch.claim)]
         mine[batch.first] = done
@@ -97,7 +110,17 @@ def _sum(claim: Claim, parts: list[Done]) -> Measured:
     return measured(claim, values, sum(part.seconds for part in parts), broke)
 
 
-def _all_done(batches: list[Batch], seed: int, jobs: int) -> Iterator[tuple[Batch, Done]]:
+def _all_done(batches: list[Batch], seed: int, jobs: int, known: Known) -> Iterator[tuple[Batch, Done]]:
+    missing: list[Batch] = []
+    for batch in batches:
+        if (done := known(batch)) is None:
+            missing.append(batch)
+        else:
+            yield batch, done
+    yield from _run(missing, seed, jobs)
+
+
+def _run(batches: list[Batch], seed: int, jobs: int) -> Iterator[tuple[Batch, Done]]:
     if jobs == 1:
         yield from ((batch, work(batch.claim, seed, batch.first, batch.end)) for batch in batches)
         return

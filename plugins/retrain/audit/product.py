@@ -60,7 +60,7 @@ def _claim(
 ) -> Claim:
     name = f"{what}: {end}"
     run = partial(ended, end, {"traffic": traffic, **scenario})
-    return Claim(name, SECTION, run, holds, stated, cost=2.5)
+    return Claim(name, SECTION, run, holds, stated, cost=1.0)
 
 
 def _equal(what: str, traffic: Traffic, **scenario: Any) -> Claim:
@@ -91,7 +91,7 @@ def _detected(before: float, after: float, stated: int, most: int) -> Claim:
     scenario = {"traffic": traffic, "canary": canary, "requests": most, "every": stated // 2, "growth": 0.1}
     run = partial(shown_after, scenario)
     name = f"failures {before:.1%} → {after:.1%}: the challenger's requests until it is rolled back".replace("%", " %")
-    return Claim(name, "canary", run, "at most", stated, measure="median", cost=2.5)
+    return Claim(name, "canary", run, "at most", stated, measure="median", cost=1.0)
 
 
 EQUAL = (

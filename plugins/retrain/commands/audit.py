@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,8 +16,9 @@ from retrain.commands._output import Json, console, say, show_json
 
 if TYPE_CHECKING:
     from retrain.audit.claim import Claim
+    from retrain.audit.kept import Kept
     from retrain.audit.measured import Measured
-    from retrain.audit.pool import Told
+    from retrain.audit.pool import Batch, Done, Told
 
 PANEL = "More"
 
@@ -36,19 +37,18 @@ def audit(
     json: Json = False,
 ) -> None:
     """Simulate what we claim of decisions, with the shipped code: stated, measured, and whether it holds."""
-    from retrain.audit import page, pool, suite
+    from retrain.audit import page, suite
 
     claims = suite.chosen(only)
     of = page.source() if out is not None else ""
-    found: list[Measured] = []
-    with _stoppable(), _progress(claims, runs) as told, suppress(KeyboardInterrupt):
-        for one in pool.measure(claims, runs=runs, seed=seed, jobs=jobs or _cores(), told=told):
-            found.append(one)  # one by one: what is complete is shown
-    found.sort(key=lambda one: claims.index(one.claim))
-    if len(found) < len(claims):
-        return _interrupted(found, claims)
-    if out is not None:
-        out.write_text(page.markdown(found, of=of, at=datetime.now(UTC), seed=seed), encoding="utf-8")
+    with _kept(out, of, seed) as kept:
+        found = _measured(claims, runs, seed, jobs or _cores(), kept)
+        if len(found) < len(claims):
+            return _interrupted(found, claims, kept)
+        if out is not None:
+            out.write_text(page.markdown(found, of=of, at=datetime.now(UTC), seed=seed), encoding="utf-8")
+        if kept is not None:
+            kept.forget()
     holds = all(one.verdict == "holds" for one in found)
     if json:
         show_json({"seed": seed, "holds": holds, "claims": [page.plain(one) for one in found]})
@@ -59,11 +59,38 @@ def audit(
     return None
 
 
-def _interrupted(found: list[Measured], claims: Sequence[Claim]) -> None:
+def _kept(out: Path | None, of: str, seed: int) -> AbstractContextManager[Kept | None]:
+    """What was done for a page before; nothing is kept of what is only printed."""
+    from retrain.audit.kept import keeping
+
+    return nullcontext() if out is None else keeping(out, {"source": of, "seed": seed})
+
+
+def _measured(claims: Sequence[Claim], runs: int | None, seed: int, jobs: int, kept: Kept | None) -> list[Measured]:
+    """What is complete, in the claims' order: all of it, or what was until somebody stopped it."""
+    from retrain.audit import pool
+
+    found: list[Measured] = []
+    with _stoppable(), _progress(claims, runs) as shown, suppress(KeyboardInterrupt):
+
+        def told(batch: Batch, done: Done) -> None:
+            shown(batch, done)
+            if kept is not None:
+                kept.add(batch, done)
+
+        known = kept.get if kept is not None else pool.nothing
+        for one in pool.measure(claims, runs=runs, seed=seed, jobs=jobs, told=told, known=known):
+            found.append(one)
+    return sorted(found, key=lambda one: claims.index(one.claim))
+
+
+def _interrupted(found: list[Measured], claims: Sequence[Claim], kept: Kept | None) -> None:
     """Show what is complete, and leave."""
     if found:
         _show(found)
     typer.echo(f"Interrupted: {len(found)} of {len(claims)} claims are measured.", err=True)
+    if kept is not None:
+        typer.echo(f"The same command goes on from here: what is done is kept in {kept.path}.", err=True)
     raise typer.Exit(INTERRUPTED)
 
 
@@ -87,7 +114,7 @@ def _progress(claims: Sequence[Claim], runs: int | None) -> Iterator[Told]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from retrain.audit.pool import Batch, Done, runs_of
+    from retrain.audit.pool import runs_of
 
     stderr = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
