@@ -35,6 +35,12 @@ from retrain.spec.yamlfile import YamlFile
 from retrain.story import Stage
 
 OPERATORS = "retrain.airflow.operators"
+TAG = "retrain"
+"""Of every Dag that is a pipeline."""
+
+HOLDS = "retrain:"
+"""Begins the tag of a Dag that holds a pipeline and has not its name."""
+
 RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0}
 
 
@@ -63,13 +69,15 @@ class RetrainDag(DAG):
             "schedule": schedule(spec),
             "catchup": False,
             "max_active_runs": 1,
-            "tags": {"retrain", spec.task},
+            "tags": {TAG, spec.task},
             "doc_md": describe(spec),
             "default_args": defaults(spec, default_args),
         }
         super().__init__(**{**given, **dag_kwargs})
         with self:
             draw(spec, site_conn_id)
+        self.tags.add(TAG)
+        _say_what_it_holds(self, spec)
         if "params" not in dag_kwargs:
             # Only now: whatever Params a Dag has when a task is put into it are copied, several times a task.
             self.params.update({name: param for name, param in trigger_form().items() if name not in self.params})
@@ -98,6 +106,14 @@ class RetrainTaskGroup(TaskGroup):
         super().__init__(group_id=group_id or spec.name, default_args=defaults(spec, default_args), **group_kwargs)
         with self:
             draw(spec, site_conn_id)
+        if self.dag is not None:
+            _say_what_it_holds(self.dag, spec)
+
+
+def _say_what_it_holds(dag: DAG, spec: Spec) -> None:
+    """By this whoever may read a Dag is found to be allowed to see the pipeline."""
+    if dag.dag_id != spec.name:
+        dag.tags.add(f"{HOLDS}{spec.name}")
 
 
 def defaults(spec: Spec, given: Mapping[str, Any] | None) -> dict[str, Any]:
