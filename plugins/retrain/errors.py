@@ -219,3 +219,9 @@ class GatewayError(RetrainError):
     """The gateway cannot be reached or answered with an error."""
 
     retryable = True
+
+
+class AirflowUnreachable(RetrainError):
+    """Airflow, or what it reads from, does not answer."""
+
+    retryable = True

@@ -13,7 +13,7 @@ from retrain.ledger.ledger import Ledger
 from retrain.ledger.release import Release
 from retrain.ledger.versions import Version, champions
 
-Name = Literal["rollback", "abort", "pause", "resume", "veto", "bless", "retrain", "approve", "reject"]
+ActName = Literal["rollback", "abort", "pause", "resume", "veto", "bless", "retrain", "approve", "reject"]
 
 
 class Choice(Value):
@@ -48,7 +48,7 @@ class Act(Value):
     :param call: who does it, if not the ledger.
     """
 
-    act: Name
+    act: ActName
     title: str
     will: str
     possible: bool
@@ -56,6 +56,30 @@ class Act(Value):
     versions: tuple[Choice, ...] = ()
     head: int
     call: Call | None = None
+
+
+class Asked(Value):
+    """What a person asks for.
+
+    :param version: of which, where the act is about one.
+    :param reason: why; the ledger keeps it.
+    :param head: the newest ledger entry that they saw.
+    """
+
+    version: int | None = None
+    reason: str
+    head: int
+
+
+class Done(Value):
+    """What was decided.
+
+    :param entry: its number in the ledger; of an act of Airflow's own the newest before it.
+    """
+
+    act: ActName
+    said: str
+    entry: int
 
 
 def acts(ledger: Ledger) -> tuple[Act, ...]:

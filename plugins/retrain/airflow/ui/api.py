@@ -24,7 +24,7 @@ from retrain.airflow.ui.site import site
 from retrain.artifacts import Value
 from retrain.errors import UsageError
 from retrain.ledger import Entry, Ledger, overrule
-from retrain.ledger.acts import Act, acts
+from retrain.ledger.acts import Act, ActName, Asked, Done, acts
 from retrain.ledger.page import LedgerPage, ledger_page
 from retrain.rollout import routing
 from retrain.rollout.looks import TrialStory, trial_story
@@ -51,27 +51,6 @@ deciding = Deadline(seconds=20.0)
 """A decision that is being written is waited for longer: whoever asked must know whether it was."""
 
 
-class Asked(Value):
-    """What a person asks for.
-
-    :param version: of which, where the act is about one.
-    :param reason: why; the ledger keeps it.
-    :param head: the newest ledger entry that they saw.
-    """
-
-    version: int | None = None
-    reason: str
-    head: int
-
-
-class Done(Value):
-    """What was decided. :param entry: its number in the ledger."""
-
-    act: str
-    said: str
-    entry: int
-
-
 class OfRun(Value):
     """Whose run an Airflow run is. :param version: which version it trained, or released again."""
 
@@ -79,7 +58,7 @@ class OfRun(Value):
     version: int | None
 
 
-OURS: dict[str, Callable[[Ledger, Asked, str], Entry]] = {
+OURS: dict[ActName, Callable[[Ledger, Asked, str], Entry]] = {
     "rollback": lambda ledger, asked, who: overrule.roll_back(
         ledger, to=_version(asked), actor=who, reason=asked.reason, seen=asked.head
     ),
@@ -178,7 +157,7 @@ async def possible(p: Name, dag_ids: Reads, session: SessionDep, user: GetUserDe
 
 @router.post("/pipelines/{p}/acts/{act}", dependencies=[Depends(access.says_json)])
 async def decide(
-    p: Name, act: str, asked: Annotated[Asked, Body()], _dags: Steers, user: GetUserDep, later: BackgroundTasks
+    p: Name, act: ActName, asked: Annotated[Asked, Body()], _dags: Steers, user: GetUserDep, later: BackgroundTasks
 ) -> Done:
     """Decide something: one ledger entry in the caller's name, or none, and then the answer says who was first."""
     if act not in OURS:

@@ -15,7 +15,7 @@ from airflow.models.taskinstance import TaskInstance
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retrain.ledger.acts import Act, Call, Name
+from retrain.ledger.acts import Act, ActName, Call
 
 API = "/api/v2"
 APPROVE, REJECT = "Approve", "Reject"
@@ -57,7 +57,7 @@ def _retrain(pipeline: str, dag_ids: Sequence[str], head: int, session: Session)
     )
 
 
-def _answer(act: Name, option: str, then: str, waiting: TaskInstance | None, head: int) -> Act:
+def _answer(act: ActName, option: str, then: str, waiting: TaskInstance | None, head: int) -> Act:
     call = None
     if waiting is not None:
         dag, run, task = (quote(part, safe="") for part in (waiting.dag_id, waiting.run_id, waiting.task_id))

@@ -1,0 +1,127 @@
+"""The same facts and acts through an Airflow, for whoever cannot reach the store: a laptop, a chat bot, a pager.
+
+Speaks the JSON API below ``/retrain/api/v1`` with the caller's own rights; Airflow checks them and the ledger keeps
+their name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from retrain.errors import AirflowUnreachable, ReleaseError, RetrainError, UsageError
+from retrain.ledger.acts import Act, ActName, Done
+from retrain.ledger.page import LedgerPage
+from retrain.status import Fleet, PipelineStatus
+
+URL, TOKEN, USER, PASSWORD = (f"RETRAIN_AIRFLOW{part}" for part in ("", "_TOKEN", "_USER", "_PASSWORD"))
+SECONDS = 30.0
+LOGIN = (
+    f"set {TOKEN}, or {USER} and {PASSWORD}, to those of somebody who may read the Dag, and start runs of it to steer."
+)
+
+
+class Airflow:
+    """The pipelines behind an Airflow.
+
+    :param url: its address, as it stands in the browser's.
+    :param environ: who asks: ``RETRAIN_AIRFLOW_TOKEN``, or ``…_USER`` and ``…_PASSWORD``.
+    """
+
+    def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
+        if not url.startswith(("https://", "http://")):
+            raise UsageError(f"'{url}' is not the address of an Airflow.", do="write it as https://airflow.example.com")
+        self.url, self.environ = url.rstrip("/"), environ
+        self._client = httpx.Client(base_url=self.url, timeout=SECONDS)
+
+    def fleet(self) -> Fleet:
+        """Every pipeline that the caller may see, worst first."""
+        return Fleet.model_validate(self._get("/pipelines"))
+
+    def status(self, pipeline: str) -> PipelineStatus:
+        """How one stands."""
+        return PipelineStatus.model_validate(self._get(f"/pipelines/{quote(pipeline, safe='')}"))
+
+    def ledger(self, pipeline: str, before: int | None = None) -> LedgerPage:
+        """What was decided, newest first."""
+        asked = {"before": before} if before is not None else {}
+        return LedgerPage.model_validate(self._get(f"/pipelines/{quote(pipeline, safe='')}/ledger", asked))
+
+    def decide(self, pipeline: str, act: ActName, *, version: int | None = None, reason: str) -> Done:
+        """Decide something on the pipeline as it stands now.
+
+        :raises ReleaseError: it is not possible now, or somebody was first.
+        """
+        path = f"/pipelines/{quote(pipeline, safe='')}/acts"
+        offered = next((one for one in map(Act.model_validate, self._get(path)) if one.act == act), None)
+        if offered is None or not offered.possible:
+            why = offered.why_not if offered is not None else f"There is no act '{act}' there."
+            raise ReleaseError(f"'{pipeline}': {why}", where=self.url, do=f"look at `retrain status {pipeline}`.")
+        if offered.call is not None:
+            body = _with_reason(offered.call.body, reason)
+            self._ask(offered.call.method, f"{self.url}{offered.call.path}", json=body)
+            return Done(act=act, said=offered.will, entry=offered.head)
+        body = {"version": version, "reason": reason, "head": offered.head}
+        return Done.model_validate(self._ask("POST", self._path(f"{path}/{act}"), json=body))
+
+    def _get(self, path: str, asked: Mapping[str, Any] | None = None) -> Any:
+        return self._ask("GET", self._path(path), params=asked)
+
+    def _path(self, path: str) -> str:
+        return f"{self.url}/retrain/api/v1{path}"
+
+    def _ask(self, method: str, address: str, **given: Any) -> Any:
+        try:
+            answer = self._client.request(method, address, headers=self._who(), **given)
+        except httpx.HTTPError as error:
+            raise AirflowUnreachable(
+                f"Airflow does not answer: {type(error).__name__}: {error}.",
+                where=self.url,
+                do="see that the address is right and its API server is up; nothing is known to have changed.",
+            ) from error
+        if answer.is_success:
+            return answer.json()
+        raise _refused(answer, address)
+
+    def _who(self) -> dict[str, str]:
+        if TOKEN not in self.environ and USER in self.environ:
+            self.environ = {**self.environ, TOKEN: self._logged_in()}
+        if TOKEN not in self.environ:
+            raise UsageError("Airflow has to know who asks.", where=self.url, do=LOGIN)
+        return {"Authorization": f"Bearer {self.environ[TOKEN]}"}
+
+    def _logged_in(self) -> str:
+        body = {"username": self.environ[USER], "password": self.environ.get(PASSWORD, "")}
+        answer = self._client.post("/auth/token", json=body)
+        if not answer.is_success:
+            raise UsageError(f"Airflow refuses '{self.environ[USER]}'.", where=self.url, do=LOGIN)
+        return str(answer.json()["access_token"])
+
+
+def _with_reason(body: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """A body with the reason wherever it has an empty one."""
+    return {
+        name: _with_reason(value, reason) if isinstance(value, dict) else reason if name == "reason" else value
+        for name, value in body.items()
+    }
+
+
+def _refused(answer: httpx.Response, address: str) -> RetrainError:
+    """What Airflow, or the store behind it, has against it."""
+    try:
+        said = answer.json()
+    except ValueError:
+        said = {}
+    what = str(said.get("error") or said.get("detail") or f"Airflow answered {answer.status_code}.")
+    where, do = str(said.get("where") or address), said.get("do")
+    if answer.status_code == 409:
+        return ReleaseError(what, where=where, do=do)
+    if answer.status_code in {401, 403}:
+        return UsageError(what, where=where, do=do or LOGIN)
+    if answer.status_code in {404, 422}:
+        return UsageError(what, where=where, do=do)
+    return AirflowUnreachable(what, where=where, do=do)
