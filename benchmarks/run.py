@@ -17,7 +17,7 @@ from measure import Figure
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("canary", "parse", "rollback", "serving", "overhead")
+BENCHMARKS = ("canary", "parse", "rollback", "serving", "overhead", "page")
 LONG = ("verdict",)
 """Those that take half an hour are run if they are named, or in short."""
 
