@@ -49,9 +49,10 @@ bench: setup    ## ratios against named peers, measured in the same run
 audit: setup    ## our claims measured, for hours, into docs/audit.md: ARGS="--runs 20" for a glance
 	$(BIN)/retrain audit --out docs/audit.md $(ARGS)
 
-schema: setup   ## docs/pipeline.schema.json and docs/pipeline.md from the code
+schema: setup   ## docs/pipeline.schema.json, docs/pipeline.md and docs/openapi.json from the code
 	$(BIN)/retrain schema --out docs/pipeline.schema.json
 	$(BIN)/python scripts/reference.py docs/pipeline.md
+	$(BIN)/python scripts/openapi.py docs/openapi.json
 
 COMPILE := $(BIN)/uv pip compile pyproject.toml --group dev --extra demo --extra celery --universal --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade

@@ -19,7 +19,8 @@ READERS = ("viewer", "user", "op", "admin")
 WRITERS = ("user", "op", "admin")
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 VALUES = {
-    "dag_id": DAG, "run_id": RUN, "task_id": TASK, "p": DAG, "version": "2", "key": "nothing", "act": "veto", "name": "retrain.js",
+    "dag_id": DAG, "run_id": RUN, "task_id": TASK, "p": DAG, "version": "2", "key": "nothing", "act": "veto",
+    "name": "retrain.js",
 }  # fmt: skip
 ONLY_WRITERS = ("/acts/{act}", "/quarantine")
 
