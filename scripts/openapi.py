@@ -22,8 +22,8 @@ def described() -> dict[str, Any]:
         title="airflow-retrain",
         version=__version__,
         summary="Every pipeline's standing, history, versions, data and trial, and what a person may decide.",
-        description="Served by Airflow's API server below /retrain to whoever Airflow lets read the Dag; to steer needs "
-        "the right to start its runs. Send Airflow's own token as a bearer token. What goes wrong is "
+        description="Served by Airflow's API server below /retrain to whoever Airflow lets read the Dag; steering "
+        "needs the right to start its runs. Send Airflow's own token as a bearer token. What goes wrong is "
         '`{"error", "where", "do"}`: 401, 403, 404, 409 (somebody was first), 415, 422, 503 (the store).',
         routes=routes,
         servers=[{"url": "/retrain"}],
