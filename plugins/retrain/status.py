@@ -15,8 +15,9 @@ from retrain.errors import ArtifactChanged, ObjectMissing, SpecError
 from retrain.ledger import Answered, Entry, Judged, Ledger, Release, Served, StageDone, Trained, Version
 from retrain.site import Site
 from retrain.spec import FILE, Spec
-from retrain.spec.durations import about, spell
+from retrain.spec.durations import spell
 from retrain.story import STORY
+from retrain.words import duration
 
 RUNS = 5
 """So many of the last retrainings are told."""
@@ -395,4 +396,4 @@ def _health(
 
 def _too_old(age: Age) -> str:
     limit = spell(timedelta(seconds=age.limit or 0.0))
-    return f"the champion's data ended {about(age.age)} ago, and `staleness.model` is {limit}"
+    return f"the champion's data ended {duration(age.age)} ago, and `staleness.model` is {limit}"

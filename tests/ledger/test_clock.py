@@ -159,7 +159,7 @@ def test_a_clock_that_is_wrong_is_said_at_once_by_whom_and_by_how_much(
         ledger.entries()
     doubt = ledger.doubt()
     assert doubt is not None
-    assert "Ledger entry 2, written by airflow:schedule, is stamped 24 h ahead of the clock here" in doubt
+    assert "Ledger entry 2, written by airflow:schedule, is stamped 1 d ahead of the clock here" in doubt
     assert doubt in caplog.text
     caplog.clear()
     assert ledger.poll() == []
@@ -174,7 +174,7 @@ def test_a_clock_that_is_behind_is_said_too_until_a_right_one_writes(
     write(store, monkeypatch, 3, now() - DAY)
     ledger = Ledger(store, "flights")
     ledger.entries()
-    assert "entry 3, written by airflow:schedule, is stamped 24 h before an entry" in (ledger.doubt() or "")
+    assert "entry 3, written by airflow:schedule, is stamped 1 d before an entry" in (ledger.doubt() or "")
     ledger.append(FRESH, actor="test")
     assert ledger.doubt() is None
 
@@ -192,4 +192,4 @@ def test_a_store_with_a_clock_shows_this_machines_to_be_wrong(tmp_path: Path, mo
     monkeypatch.setattr(ledgers, "now", lambda: now() + DAY)
     assert ledger.append(FRESH, actor="test").at - first.at < timedelta(minutes=10)
     assert ledger.age(first) < timedelta(minutes=10)
-    assert "The clock of this machine is 24 h ahead of that of the store" in (ledger.doubt() or "")
+    assert "The clock of this machine is 1 d ahead of that of the store" in (ledger.doubt() or "")

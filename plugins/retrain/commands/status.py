@@ -82,10 +82,10 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
 
 
 def _age(age: Age) -> str:
-    from retrain.spec.durations import about
+    from retrain.words import duration
 
-    limit = f", at most {about(age.limit)}" if age.limit is not None else ""
-    return f"{about(age.age)} since its data ended{limit}"
+    limit = f", at most {duration(age.limit)}" if age.limit is not None else ""
+    return f"{duration(age.age)} since its data ended{limit}"
 
 
 def _serving(version: Serving | None, does: str) -> str:
@@ -98,13 +98,15 @@ def _serving(version: Serving | None, does: str) -> str:
 
 
 def _under_way(release: UnderWay) -> str:
+    from retrain.words import share
+
     began = f"began {_ago(release.started)}" if release.started is not None else ""
     if release.state == "shadowing":
-        return f"shadowing {release.shadow:.0%} of requests, {began}"
-    return f"{release.state}, step {release.step} of {len(release.steps)}, {release.share:.0%} of entities, {began}"
+        return f"shadowing {share(release.shadow)} of requests, {began}"
+    return f"{release.state}, step {release.step} of {len(release.steps)}, {share(release.share)} of entities, {began}"
 
 
 def _ago(at: datetime) -> str:
-    from retrain.spec.durations import about
+    from retrain.words import duration
 
-    return f"{about(max((datetime.now(UTC) - at).total_seconds(), 0.0))} ago"
+    return f"{duration(max((datetime.now(UTC) - at).total_seconds(), 0.0))} ago"

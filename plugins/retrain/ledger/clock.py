@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from retrain.ledger.entries import Entry
-from retrain.spec.durations import about
+from retrain.words import duration
 
 TOLERANCE = timedelta(minutes=1)
 """Clocks that differ by less are right."""
@@ -63,13 +63,13 @@ def doubt(entries: Sequence[Entry], found: Sequence[Span], present: datetime) ->
         if entry.at - present > TOLERANCE:
             ahead = (entry.at - present).total_seconds()
             return (
-                f"{_written(entry)} is stamped {about(ahead)} ahead of the clock here: one of the two is wrong. "
+                f"{_written(entry)} is stamped {duration(ahead)} ahead of the clock here: one of the two is wrong. "
                 "Set it; what lasts is counted from when that entry was first read"
             )
     if entries and not found[-1].sure:
         behind = (found[-1].at - entries[-1].at).total_seconds()
         return (
-            f"{_written(entries[-1])} is stamped {about(behind)} before an entry that was there already: "
+            f"{_written(entries[-1])} is stamped {duration(behind)} before an entry that was there already: "
             "the clock of one of the two is wrong. Set it"
         )
     return None

@@ -27,8 +27,8 @@ from retrain.ledger.entries import Entry, StageDone, Trained
 from retrain.ledger.release import Release, Served
 from retrain.ledger.versions import Version, versions
 from retrain.ledger.witness import Head, Witness
-from retrain.spec.durations import about
 from retrain.store.base import ObjectStore
+from retrain.words import duration
 
 GENESIS = "0" * 64
 READERS = 16
@@ -232,7 +232,7 @@ class Ledger:
         if theirs is not None and abs(theirs - mine) > TOLERANCE:
             way = "ahead of" if mine > theirs else "behind"
             return (
-                f"The clock of this machine is {about(abs(theirs - mine).total_seconds())} {way} that of the store "
+                f"The clock of this machine is {duration(abs(theirs - mine).total_seconds())} {way} that of the store "
                 f"{self.store.uri}, which is used instead. Set it"
             )
         return clock.doubt(self._entries, self.spans(), self.present())
