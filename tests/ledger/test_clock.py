@@ -193,3 +193,21 @@ def test_a_store_with_a_clock_shows_this_machines_to_be_wrong(tmp_path: Path, mo
     assert ledger.append(FRESH, actor="test").at - first.at < timedelta(minutes=10)
     assert ledger.age(first) < timedelta(minutes=10)
     assert "The clock of this machine is 1 d ahead of that of the store" in (ledger.doubt() or "")
+
+
+def test_times_are_worked_out_once_and_again_when_an_entry_comes_or_the_clock_is_set(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, counted = Ledger(store, "flights"), []
+    monkeypatch.setattr(ledgers.clock, "spans", lambda *given: counted.append(1) or spans(*given))
+    first = ledger.append(FRESH, actor="test")
+    counted.clear()
+    times = [ledger.at(first) for _ in range(3)]
+    assert len(counted) == 1
+    second = ledger.append(FRESH, actor="test")
+    assert [*times, ledger.at(first)] == [first.at] * 4
+    assert ledger.at(second) == second.at
+    assert len(counted) == 2
+    monkeypatch.setattr(ledgers, "now", lambda: now() - timedelta(hours=1))
+    assert ledger.at(second) <= now() - timedelta(minutes=59)
+    assert len(counted) == 3
