@@ -1,10 +1,11 @@
-"""Durations, numbers and shares as every surface says them. The pages' ``words.ts`` says the same.
+"""Durations, numbers, shares and moments as every surface says them. The pages' ``words.ts`` says the same.
 
 Halves are rounded away from zero, as JavaScript does. ``tests/golden/words.json`` holds both to the same words.
 """
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
 from itertools import pairwise
 from math import floor, isfinite
@@ -56,6 +57,11 @@ def share(value: float) -> str:
         return "> 99.9 %" if thousandths else "< 0.1 %"
     said = f"{thousandths / 10:,.1f}".removesuffix(".0")
     return f"{'-' if value < 0 and thousandths else ''}{said} %"
+
+
+def moment(at: datetime) -> str:
+    """``2026-11-21 03:00 UTC``, for a reader whose zone is not known."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _half_up(value: float) -> int:

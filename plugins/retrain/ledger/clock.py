@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from operator import le, lt
+from operator import attrgetter, le, lt
 from typing import NamedTuple
 
 from retrain.ledger.entries import Entry
@@ -62,13 +62,14 @@ def spans(stamps: Sequence[datetime], read: Sequence[datetime], present: datetim
 
 def doubt(entries: Sequence[Entry], found: Sequence[Span], present: datetime) -> str | None:
     """Whose clock is wrong, and by how much, in a sentence; None if the newest stamps agree with this clock."""
-    for entry in reversed(entries):
-        if entry.at - present > TOLERANCE:
-            ahead = (entry.at - present).total_seconds()
-            return (
-                f"{_written(entry)} is stamped {duration(ahead)} ahead of the clock here: one of the two is wrong. "
-                "Set it; what lasts is counted from when that entry was first read"
-            )
+    limit = present + TOLERANCE
+    if any(map(limit.__lt__, map(attrgetter("at"), entries))):
+        entry = next(entry for entry in reversed(entries) if entry.at > limit)
+        ahead = (entry.at - present).total_seconds()
+        return (
+            f"{_written(entry)} is stamped {duration(ahead)} ahead of the clock here: one of the two is wrong. "
+            "Set it; what lasts is counted from when that entry was first read"
+        )
     if entries and not found[-1].sure:
         behind = (found[-1].at - entries[-1].at).total_seconds()
         return (
