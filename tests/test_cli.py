@@ -351,7 +351,7 @@ def test_status_says_who_serves_and_what_comes(typed: Typed, settings: Settings,
     assert timedelta(0) < upcoming - datetime.now(UTC) <= timedelta(days=1)
     text = typed("status", "p").out
     assert "version 2, data until 01 Feb 2013" in text
-    assert "step 1 of 2, 10% of entities" in text
+    assert "step 1 of 2, 10 % of entities" in text
 
 
 def test_status_of_a_new_pipeline_and_of_all(typed: Typed, settings: Settings) -> None:

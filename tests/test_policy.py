@@ -40,7 +40,7 @@ situations = st.fixed_dictionaries(
 
 def test_a_scheduled_run_rests_while_the_champion_is_fresh_and_nothing_has_drifted() -> None:
     reason = (
-        "the champion, version 3, is fresh (its data ended 10 days before the data asked for, at most 30d) and "
+        "the champion, version 3, is fresh (its data ended 10 d before the data asked for, at most 30d) and "
         "nothing has drifted"
     )
     assert decide(**CALM) == Rest(reason, champion=3)
@@ -65,7 +65,7 @@ def test_a_champion_exactly_as_old_as_it_may_be_is_fresh_and_one_that_saw_newer_
         ({"champion": Champion(3, DAY, drifted=None)}, "whether the inputs have drifted was not measured"),
         (
             {"champion": Champion(3, 31 * DAY, drifted=False)},
-            "the champion, version 3, is too old (its data ended 31 days before the data asked for, at most 30d)",
+            "the champion, version 3, is too old (its data ended 31 d before the data asked for, at most 30d)",
         ),
     ],
 )  # fmt: skip

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from retrain.spec.durations import about, spell
+from retrain.spec.durations import spell
+from retrain.words import duration
 
 
 @dataclass(frozen=True)
@@ -84,4 +85,4 @@ def _against(champion: Champion | None, limit: timedelta) -> list[str]:
 
 def _data_ended(champion: Champion, limit: timedelta) -> str:
     age = max(champion.age.total_seconds(), 0.0)
-    return f"its data ended {about(age)} before the data asked for, at most {spell(limit)}"
+    return f"its data ended {duration(age)} before the data asked for, at most {spell(limit)}"

@@ -159,7 +159,7 @@ def test_a_clock_that_is_wrong_is_said_at_once_by_whom_and_by_how_much(
         ledger.entries()
     doubt = ledger.doubt()
     assert doubt is not None
-    assert "Ledger entry 2, written by airflow:schedule, is stamped 24 h ahead of the clock here" in doubt
+    assert "Ledger entry 2, written by airflow:schedule, is stamped 1 d ahead of the clock here" in doubt
     assert doubt in caplog.text
     caplog.clear()
     assert ledger.poll() == []
@@ -174,7 +174,7 @@ def test_a_clock_that_is_behind_is_said_too_until_a_right_one_writes(
     write(store, monkeypatch, 3, now() - DAY)
     ledger = Ledger(store, "flights")
     ledger.entries()
-    assert "entry 3, written by airflow:schedule, is stamped 24 h before an entry" in (ledger.doubt() or "")
+    assert "entry 3, written by airflow:schedule, is stamped 1 d before an entry" in (ledger.doubt() or "")
     ledger.append(FRESH, actor="test")
     assert ledger.doubt() is None
 
@@ -192,4 +192,22 @@ def test_a_store_with_a_clock_shows_this_machines_to_be_wrong(tmp_path: Path, mo
     monkeypatch.setattr(ledgers, "now", lambda: now() + DAY)
     assert ledger.append(FRESH, actor="test").at - first.at < timedelta(minutes=10)
     assert ledger.age(first) < timedelta(minutes=10)
-    assert "The clock of this machine is 24 h ahead of that of the store" in (ledger.doubt() or "")
+    assert "The clock of this machine is 1 d ahead of that of the store" in (ledger.doubt() or "")
+
+
+def test_times_are_worked_out_once_and_again_when_an_entry_comes_or_the_clock_is_set(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger, counted = Ledger(store, "flights"), []
+    monkeypatch.setattr(ledgers.clock, "spans", lambda *given: counted.append(1) or spans(*given))
+    first = ledger.append(FRESH, actor="test")
+    counted.clear()
+    times = [ledger.at(first) for _ in range(3)]
+    assert len(counted) == 1
+    second = ledger.append(FRESH, actor="test")
+    assert [*times, ledger.at(first)] == [first.at] * 4
+    assert ledger.at(second) == second.at
+    assert len(counted) == 2
+    monkeypatch.setattr(ledgers, "now", lambda: now() - timedelta(hours=1))
+    assert ledger.at(second) <= now() - timedelta(minutes=59)
+    assert len(counted) == 3

@@ -234,7 +234,7 @@ def test_a_wrong_clock_is_said_in_the_ledger_and_while_it_is_waited_for(
         begin(world, candidate)
     summary = advance(world, candidate).summary
     assert "step 1 of 3 at 20%: no traffic yet; Ledger entry" in summary
-    assert "written by test in run run-2, is stamped 24 h ahead of the clock here" in summary
+    assert "written by test in run run-2, is stamped 1 d ahead of the clock here" in summary
     assert "step 1 of 3; stated again: Ledger entry" in world.releases()[-1].reason
 
 

@@ -36,7 +36,7 @@ def test_an_old_model_is_stale_in_event_time(with_champion: Any, incumbent: Any)
     request = request_for(with_champion, incumbent, timedelta(days=31))
     result = freshness(with_champion.spec, request, incumbent, with_champion.site)
     assert not result.fresh
-    assert "the model's data ended 31 days before the data asked for, at most 30 days allowed" in result.reason
+    assert "the model's data ended 31 d before the data asked for, at most 30 d allowed" in result.reason
     freshness(with_champion.spec, request, incumbent, with_champion.fresh_site())
     ((entry, _),) = with_champion.site.ledger(with_champion.spec.name).of(Stale)
     assert entry.body.model_dump(mode="json") == {"version": 1, "reason": result.reason}

@@ -8,6 +8,7 @@ from pydantic import Field
 from typing_extensions import override
 
 from retrain.artifacts.artifact import Artifact, Ref, Value
+from retrain.words import number, share
 
 Severity = Literal["", "matters", "hardly used", "not known"]
 SAID: dict[Severity, str] = {
@@ -36,7 +37,7 @@ class ColumnDrift(Value):
     @property
     def said(self) -> str:
         """The column, and what its move is to the champion."""
-        part = "" if self.weight is None else f": {self.weight:.1%} of its answers' variance"
+        part = "" if self.weight is None else f": {share(self.weight)} of its answers' variance"
         return f"{self.column} ({SAID[self.severity]}{part})" if self.severity else self.column
 
 
@@ -99,5 +100,7 @@ class Drift(Artifact):
             said.append(f"the champion could not be asked what that is to it: {self.unweighed}")
         if self.decay is not None:
             one = self.decay
-            said.append(f"its {one.metric} is {one.now:.4g} on {one.rows:,} rows, {one.then:.4g} when it was trained")
+            said.append(
+                f"its {one.metric} is {number(one.now)} on {one.rows:,} rows, {number(one.then)} when it was trained"
+            )
         return "; ".join(said)

@@ -8,6 +8,9 @@ from typing_extensions import override
 
 from retrain.artifacts.artifact import Artifact, FileRef, Ref, Value
 
+REASON = "_reason"
+"""The column of a quarantine that says what a row broke."""
+
 
 class ExpectationResult(Value):
     """How one expectation of the suite came out.

@@ -39,9 +39,11 @@ def _show_served(book: Ledger, at: str, json: bool) -> None:
         return show_json({"pipeline": book.pipeline, "at": when, "release": release.model_dump(mode="json")})
     if release.champion is None:
         return say(f"{book.pipeline} at {when:%Y-%m-%d %H:%M:%S} UTC: nothing was served.")
+    from retrain.words import share
+
     trial = ""
     if release.challenger is not None:
-        trial = f", version {release.challenger.version} {release.state} at {release.share:.0%}"
+        trial = f", version {release.challenger.version} {release.state} at {share(release.share)}"
     return say(
         f"{book.pipeline} at {when:%Y-%m-%d %H:%M:%S} UTC: version {release.champion.version}{trial} ({release.reason})"
     )

@@ -10,33 +10,73 @@ import typer
 
 from retrain.commands._output import Json, console, say, show_json
 from retrain.commands._place import open_ledger, open_site, pipelines
+from retrain.errors import RetrainError
 
 if TYPE_CHECKING:
-    from retrain.artifacts import Age
-    from retrain.status import PipelineStatus, Serving, UnderWay
+    from rich.table import Table
 
-COLOURS = {"good": "green", "attention": "yellow", "bad": "red"}
+    from retrain.artifacts import Age
+    from retrain.site import Site
+    from retrain.status import Fleet, PipelineStatus, Serving, UnderWay
+
+GOOD, ATTENTION, BAD = "green", "yellow", "red"
+STYLES = {"UNREAD": BAD, "BROKEN": BAD, "FAILED": BAD, "CANARY": GOOD, "OK": GOOD}
+COLOURS = {"good": GOOD, "attention": ATTENTION, "bad": BAD}
+NAME = 28
+"""Columns of a pipeline's name, at most: a longer one goes on below, so that its sentence has room at 80."""
+
 PANEL = "Look"
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(help="The pipeline; all of them if none is named.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The pipeline; all, the worst first, if none is named.")] = None,
     json: Json = False,
 ) -> None:
     """Health, champion, challenger, ages, the last verdict, the canary, the last runs and the next one."""
+    from retrain.status import standing
     from retrain.status import status as look
 
     site = open_site()
-    names = [name] if name is not None else pipelines(site.settings)
-    found = [look(open_ledger(each, site).pipeline, site) for each in names]
+    if name is None:
+        return _show_all(site, json)
+    found = look(open_ledger(name, site).pipeline, site)
     if json:
-        plain = [each.model_dump(mode="json") for each in found]
-        return show_json(plain if name is None else plain[0])
-    if not found:
-        return say(f"No pipelines in {site.settings.pipelines}. Make one with `retrain init`.")
-    for each in found:
-        _show(each)
-    return None
+        return show_json(found.model_dump(mode="json") | {"standing": standing(found).model_dump(mode="json")})
+    return _show(found)
+
+
+def _show_all(site: Site, json: bool) -> None:
+    """One row a pipeline. Leaves with 3 where a ledger cannot be read, once the others are told."""
+    from retrain.status import fleet
+
+    found = fleet(site, pipelines(site.settings))
+    if json:
+        show_json(found.model_dump(mode="json"))
+    elif found.pipelines:
+        console().print(_table(found))
+    else:
+        say(f"No pipelines in {site.settings.pipelines}. Make one with `retrain init`.")
+    if any(one.word == "UNREAD" for one in found.pipelines):
+        raise typer.Exit(RetrainError.exit_status)
+
+
+def _table(found: Fleet) -> Table:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", max_width=NAME)
+    table.add_column(overflow="fold")
+    for one in found.pipelines:
+        style = STYLES.get(one.word, ATTENTION)
+        table.add_row(Text(one.word, style=style), Text(_plain(one.pipeline)), Text(_plain(one.said)))
+    return table
+
+
+def _plain(text: str) -> str:
+    """Text without anything that steers a terminal or turns the reading direction."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _show(found: PipelineStatus) -> None:
@@ -44,13 +84,13 @@ def _show(found: PipelineStatus) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, title_justify="left", title_style="bold")
-    table.title = found.pipeline
+    table.title = escape(_plain(found.pipeline))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    health = "; ".join((found.health.level, *found.health.reasons))
+    health = _plain("; ".join((found.health.level, *found.health.reasons)))
     table.add_row("health", f"[{COLOURS[found.health.level]}]{escape(health)}[/]")
     for label, text in _lines(found):
-        table.add_row(label, escape(text))
+        table.add_row(escape(_plain(label)), escape(_plain(text)))
     console().print(table)
 
 
@@ -82,10 +122,10 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
 
 
 def _age(age: Age) -> str:
-    from retrain.spec.durations import about
+    from retrain.words import duration
 
-    limit = f", at most {about(age.limit)}" if age.limit is not None else ""
-    return f"{about(age.age)} since its data ended{limit}"
+    limit = f", at most {duration(age.limit)}" if age.limit is not None else ""
+    return f"{duration(age.age)} since its data ended{limit}"
 
 
 def _serving(version: Serving | None, does: str) -> str:
@@ -98,13 +138,15 @@ def _serving(version: Serving | None, does: str) -> str:
 
 
 def _under_way(release: UnderWay) -> str:
+    from retrain.words import share
+
     began = f"began {_ago(release.started)}" if release.started is not None else ""
     if release.state == "shadowing":
-        return f"shadowing {release.shadow:.0%} of requests, {began}"
-    return f"{release.state}, step {release.step} of {len(release.steps)}, {release.share:.0%} of entities, {began}"
+        return f"shadowing {share(release.shadow)} of requests, {began}"
+    return f"{release.state}, step {release.step} of {len(release.steps)}, {share(release.share)} of entities, {began}"
 
 
 def _ago(at: datetime) -> str:
-    from retrain.spec.durations import about
+    from retrain.words import duration
 
-    return f"{about(max((datetime.now(UTC) - at).total_seconds(), 0.0))} ago"
+    return f"{duration(max((datetime.now(UTC) - at).total_seconds(), 0.0))} ago"

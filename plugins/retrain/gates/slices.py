@@ -8,10 +8,7 @@ from typing_extensions import override
 from retrain.artifacts import GateResult, SliceScore
 from retrain.artifacts.scorecard import FEWEST_DAYS
 from retrain.gates.base import Evidence, Gate, unbounded
-from retrain.metrics.harm import Harm, Margin, missing
-
-RELATIVE = 0.15
-"""Where no margin is given."""
+from retrain.metrics.harm import OF_A_SLICE, Harm, Margin, missing
 
 
 class Slices(Gate):
@@ -62,7 +59,7 @@ class Slices(Gate):
 
     def _against(self, one: SliceScore) -> str | None:
         """What speaks against the challenger on a slice, if anything does."""
-        name, margins = f"{one.column}={one.value}", Margin.of(one.score, self.margin, self.relative, RELATIVE)
+        name, margins = f"{one.column}={one.value}", Margin.of(one.score, self.margin, self.relative, OF_A_SLICE)
         if not margins:
             return f"{name}: {missing(one.score, one.score.metric)}"
         beyond = [margin for margin in margins if margin.harm.least > margin.width]

@@ -10,10 +10,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter, le, lt
 from typing import NamedTuple
 
 from retrain.ledger.entries import Entry
-from retrain.spec.durations import about
+from retrain.words import duration
 
 TOLERANCE = timedelta(minutes=1)
 """Clocks that differ by less are right."""
@@ -42,6 +43,8 @@ def spans(stamps: Sequence[datetime], read: Sequence[datetime], present: datetim
     :param present: the present moment.
     """
     limits = _rising([min(moment, present) for moment in read])
+    if all(map(lt, stamps, stamps[1:])) and all(map(le, stamps, limits)):  # as it is where every clock is right
+        return [Span(stamp, stamp, stamp, True) for stamp in stamps]
     believed = set(_longest_run([(n, s) for n, s in enumerate(stamps) if s <= limits[n] + TOLERANCE]))
     uppers, upper = list(limits), present
     for n in reversed(range(len(stamps))):
@@ -59,17 +62,18 @@ def spans(stamps: Sequence[datetime], read: Sequence[datetime], present: datetim
 
 def doubt(entries: Sequence[Entry], found: Sequence[Span], present: datetime) -> str | None:
     """Whose clock is wrong, and by how much, in a sentence; None if the newest stamps agree with this clock."""
-    for entry in reversed(entries):
-        if entry.at - present > TOLERANCE:
-            ahead = (entry.at - present).total_seconds()
-            return (
-                f"{_written(entry)} is stamped {about(ahead)} ahead of the clock here: one of the two is wrong. "
-                "Set it; what lasts is counted from when that entry was first read"
-            )
+    limit = present + TOLERANCE
+    if any(map(limit.__lt__, map(attrgetter("at"), entries))):
+        entry = next(entry for entry in reversed(entries) if entry.at > limit)
+        ahead = (entry.at - present).total_seconds()
+        return (
+            f"{_written(entry)} is stamped {duration(ahead)} ahead of the clock here: one of the two is wrong. "
+            "Set it; what lasts is counted from when that entry was first read"
+        )
     if entries and not found[-1].sure:
         behind = (found[-1].at - entries[-1].at).total_seconds()
         return (
-            f"{_written(entries[-1])} is stamped {about(behind)} before an entry that was there already: "
+            f"{_written(entries[-1])} is stamped {duration(behind)} before an entry that was there already: "
             "the clock of one of the two is wrong. Set it"
         )
     return None

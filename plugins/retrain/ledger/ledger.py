@@ -11,10 +11,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -25,14 +25,17 @@ from retrain.ledger.body import Body
 from retrain.ledger.clock import TOLERANCE, Span
 from retrain.ledger.entries import Entry, StageDone, Trained
 from retrain.ledger.release import Release, Served
-from retrain.ledger.versions import Version, versions
+from retrain.ledger.versions import Version, standing_release, versions
 from retrain.ledger.witness import Head, Witness
-from retrain.spec.durations import about
 from retrain.store.base import ObjectStore
+from retrain.words import duration
 
 GENESIS = "0" * 64
 READERS = 16
 """How many entries are fetched at a time when a ledger is read for the first time."""
+
+STEADY = timedelta(seconds=1)
+"""A clock that was set by less since the last look was not set."""
 
 B = TypeVar("B", bound=Body)
 T = TypeVar("T")
@@ -58,6 +61,8 @@ class Ledger:
         self._read_at: list[float] = []  # by a clock that nobody sets
         self._by_once: dict[str, Entry] = {}
         self._contents: dict[tuple[str, str], set[str]] = {}
+        self._folds: dict[Callable[[Sequence[Entry]], Any], Any] = {}
+        self._spans: tuple[datetime, list[Span]] | None = None
         self._tip = GENESIS
         self._compared: int | None = None
         self._refuted = False
@@ -109,9 +114,12 @@ class Ledger:
         for number, path in enumerate(paths, start=1):
             if number not in numbers and not self.store.exists(path):  # a listing may miss what is just being written
                 raise self._broken(number, "it is missing although later entries exist")
+        stretch = -(-len(paths) // READERS) or 1
+        stretches = [paths[first : first + stretch] for first in range(0, len(paths), stretch)]
         with ThreadPoolExecutor(READERS) as pool:
-            for data in pool.map(self.store.get, paths):
-                self._take(data)
+            for several in pool.map(lambda some: [self.store.get(path) for path in some], stretches):
+                for data in several:
+                    self._take(data)
 
     def _read_on(self) -> None:
         while self.store.exists(path := self.path(len(self._entries) + 1)):
@@ -124,11 +132,12 @@ class Ledger:
             self.require_head()
             raise self._broken(number, "it does not follow from the entry before it")
         self._entries.append(entry)
+        self._folds, self._spans = {}, None
         self._read_at.append(time.monotonic())
         self._tip = digest(data)
         if entry.once:
             self._by_once[entry.once] = entry
-        for ref in (value for _, value in entry.body if isinstance(value, Ref)):
+        for ref in (value for value in vars(entry.body).values() if isinstance(value, Ref)):
             if ref.sha256 is not None:
                 self._contents.setdefault((ref.kind, ref.key), set()).add(ref.sha256)
         return entry
@@ -187,6 +196,7 @@ class Ledger:
     def _forget(self) -> None:
         """Begin to read anew, once the chain that was read has shown to be another than before."""
         self._entries, self._read_at, self._by_once, self._contents, self._tip = [], [], {}, {}, GENESIS
+        self._folds, self._spans = {}, None
         self._compared, self._refuted = None, False
 
     def _rewritten(self, number: int, how: str) -> LedgerRewritten:
@@ -208,11 +218,17 @@ class Ledger:
         return mine if theirs is None or abs(theirs - mine) <= TOLERANCE else theirs
 
     def spans(self) -> list[Span]:
-        """When each entry known was written: by their order, and by their stamps as far as these agree with it."""
+        """When each entry known was written: by their order, and by their stamps as far as these agree with it.
+
+        Worked out once, until there are more entries or the clock is set: that the present moves on changes nothing.
+        """
         with self._lock:
-            present, ticks = self.present(), time.monotonic()
-            read = [present - timedelta(seconds=ticks - at) for at in self._read_at]
-            return clock.spans([entry.at for entry in self._entries], read, present)
+            present = self.present()
+            began = present - timedelta(seconds=time.monotonic())
+            if self._spans is None or abs(self._spans[0] - began) > STEADY:
+                read = [began + timedelta(seconds=at) for at in self._read_at]
+                self._spans = began, clock.spans([entry.at for entry in self._entries], read, present)
+            return self._spans[1]
 
     def at(self, entry: Entry) -> datetime:
         """When an entry was written."""
@@ -232,7 +248,7 @@ class Ledger:
         if theirs is not None and abs(theirs - mine) > TOLERANCE:
             way = "ahead of" if mine > theirs else "behind"
             return (
-                f"The clock of this machine is {about(abs(theirs - mine).total_seconds())} {way} that of the store "
+                f"The clock of this machine is {duration(abs(theirs - mine).total_seconds())} {way} that of the store "
                 f"{self.store.uri}, which is used instead. Set it"
             )
         return clock.doubt(self._entries, self.spans(), self.present())
@@ -312,17 +328,30 @@ class Ledger:
 
     # -- folds -----------------------------------------------------------------------------------------------
 
+    def fold(self, of: Callable[[Sequence[Entry]], T]) -> T:
+        """What a function makes of the entries known, oldest first; it is asked once, until there are more.
+
+        :param of: a function of a module, which depends on nothing else; what it returns is not to be changed.
+        """
+        with self._lock:
+            if of not in self._folds:
+                self._folds[of] = of(self._entries)
+            found: T = self._folds[of]
+            return found
+
     def of(self, kind: type[B]) -> Iterator[tuple[Entry, B]]:
         """Entries of one kind with their bodies, newest first."""
         return ((entry, entry.body) for entry in reversed(self.entries()) if isinstance(entry.body, kind))
 
     def release(self) -> Release:
         """The routing decision that stands."""
-        return next((release for _, release in self.of(Release)), Release())
+        self.entries()
+        return self.fold(standing_release)[1]
 
     def release_number(self) -> int:
         """The number of the entry with the routing decision that stands; 0 if there is none."""
-        return next((entry.number for entry, _ in self.of(Release)), 0)
+        self.entries()
+        return self.fold(standing_release)[0]
 
     def served_at(self, moment: datetime) -> Release:
         """The routing decision that stood at ``moment``."""
@@ -346,7 +375,8 @@ class Ledger:
 
     def versions(self) -> list[Version]:
         """Every trained version with its standing, oldest first."""
-        return versions(self.entries())
+        self.entries()
+        return list(self.fold(versions))
 
     def contents(self, kind: str, key: str) -> frozenset[str]:
         """The SHA-256 of every content that an artifact of this name ever had, as far as entries say.

@@ -30,6 +30,7 @@ from typing_extensions import override
 from retrain.artifacts import ModelRef, Moment, Value, now
 from retrain.errors import ReleaseError
 from retrain.ledger.body import Body
+from retrain.words import share
 
 ReleaseState = Literal["idle", "shadowing", "ramping", "paused", "promoted", "rolled_back"]
 UNDER_WAY: frozenset[ReleaseState] = frozenset({"shadowing", "ramping", "paused"})
@@ -83,7 +84,7 @@ class Release(Body):
         text = f"{self.state.replace('_', ' ')}: champion {_version(self.champion)}"
         if self.challenger is not None:
             text += f", challenger {self.challenger.version}"
-            text += f" at {self.share:.0%} (step {self.step} of {len(self.steps)})" if self.step else ""
+            text += f" at {share(self.share)} (step {self.step} of {len(self.steps)})" if self.step else ""
         return f"{text}; {self.reason}"
 
     @property

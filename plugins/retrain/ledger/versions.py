@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from retrain.artifacts import Moment, Ref, Value
@@ -49,6 +49,12 @@ def versions(entries: Iterable[Entry]) -> list[Version]:
                     continue
                 found[body.version] = _judged(found[body.version], body)
     return list(found.values())
+
+
+def standing_release(entries: Sequence[Entry]) -> tuple[int, Release]:
+    """The routing decision that stands, and its number; 0 if there is none."""
+    releases = ((entry.number, entry.body) for entry in reversed(entries) if isinstance(entry.body, Release))
+    return next(releases, (0, Release()))
 
 
 def champions(entries: Iterable[Entry]) -> list[int]:

@@ -7,6 +7,9 @@ from math import ceil, isfinite
 
 from retrain.artifacts import Score
 
+OF_A_SLICE = 0.15
+"""How much worse a slice may be where no margin is given, as a share of the champion's loss."""
+
 FAR = 10
 """A holdout that many times as long is no advice."""
 

@@ -28,6 +28,7 @@ from retrain.ledger.release import Release
 from retrain.serving.models import LoadAttempt, Loader, Models
 from retrain.serving.options import Options
 from retrain.serving.runtime import Runner
+from retrain.words import share
 
 LONGEST_PAUSE = 5.0
 PRESENCE_SECONDS = 5.0
@@ -262,6 +263,6 @@ def _spelled(routing: Routing) -> str:
     text = f"release {routing.number}, {release.state}: version {routing.champion.version} answers"
     if release.challenger is None:
         return text
-    shares = f"share {release.share:.0%}, shadow {release.shadow:.0%}"
+    shares = f"share {share(release.share)}, shadow {share(release.shadow)}"
     broken = f"; it cannot be loaded: {routing.challenger_error}" if routing.challenger_error else ""
     return f"{text}, version {release.challenger.version} is tried ({shares}){broken}"

@@ -31,14 +31,6 @@ def spell(value: timedelta) -> str:
     return f"{seconds:g}s"
 
 
-def about(seconds: float) -> str:
-    """Say roughly how long something is, for a reader: ``3.2 days``, ``4 min``."""
-    for name, size in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {name}"
-    return f"{seconds:.3g} s"
-
-
 Duration = Annotated[
     timedelta,
     BeforeValidator(parse),

@@ -25,8 +25,8 @@ from retrain.artifacts import (
 from retrain.ledger import Judged, Ledger, Stale
 from retrain.site import Site
 from retrain.spec import Spec
-from retrain.spec.durations import about
 from retrain.story import AGED
+from retrain.words import duration
 
 STAGE_LIMIT = timedelta(days=7)
 
@@ -119,4 +119,4 @@ def _too_old(age: Age) -> str:
     what = {"model": "the model's data ended", "data": "its newest row lies"}
     said = what.get(age.subject, f"the result of {age.subject} is")
     tail = {"model": " before the data asked for", "data": " before the end of its window"}.get(age.subject, " old")
-    return f"{said} {about(age.age)}{tail}, at most {about(age.limit or 0.0)} allowed"
+    return f"{said} {duration(age.age)}{tail}, at most {duration(age.limit or 0.0)} allowed"

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from retrain.artifacts import FileRef, Request, Snapshot, Validation, canonical, digest_file, identity
+from retrain.artifacts.validation import REASON
 from retrain.data.expectations import Finding, judge, read_suite, row_key_unique
 from retrain.data.frames import keep_frame, load_parts, scratch
 from retrain.errors import ValidationFailed
@@ -19,8 +20,6 @@ from retrain.spec import Spec
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-REASON = "_reason"
 
 
 def validate(spec: Spec, request: Request, snapshot: Snapshot, site: Site) -> Validation:

@@ -10,8 +10,8 @@ from typing import Any
 from retrain.airflow.ui.page import facts, heading, page, paragraph, source, spoken, table
 from retrain.artifacts import Age, Artifact, FileRef, Ref
 from retrain.ledger import Entry
-from retrain.spec.durations import about
 from retrain.status import PipelineStatus
+from retrain.words import duration
 
 SHOWN_ENTRIES = 300
 TOLD_OF_VERSIONS = ("version", "standing", "data_end", "trained_at", "reason")
@@ -96,8 +96,8 @@ def status_page(status: PipelineStatus, nav: str) -> str:
 
 
 def _told_age(age: Age) -> dict[str, Any]:
-    limit = about(age.limit) if age.limit is not None else None
-    return {"of": age.subject, "age": about(age.age), "at most": limit, "stale": age.stale}
+    limit = duration(age.limit) if age.limit is not None else None
+    return {"of": age.subject, "age": duration(age.age), "at most": limit, "stale": age.stale}
 
 
 def sections(values: Mapping[str, Any]) -> list[str]:

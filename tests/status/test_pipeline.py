@@ -186,9 +186,7 @@ def test_a_wrong_clock_is_named_and_no_age_is_negative(
         promote(ledger, 1)
     found = look(site)
     assert found.health.level == "attention"
-    assert (
-        "written by airflow:schedule in run run-1, is stamped 24 h ahead of the clock here" in found.health.reasons[0]
-    )
+    assert "written by airflow:schedule in run run-1, is stamped 1 d ahead of the clock here" in found.health.reasons[0]
     assert found.champion is not None
     assert found.last_release is not None
     told = [found.champion.since, found.last_release.at, *(run.last for run in found.runs), *found.stages.values()]
