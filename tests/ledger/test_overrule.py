@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from retrain.artifacts import ModelRef, Ref
 from retrain.errors import ReleaseError, RetrainError, UsageError
 from retrain.ledger import Entry, FreshEnough, Judged, Ledger, Trained
 from retrain.ledger import release as machine
-from retrain.ledger.overrule import bless, champions, roll_back, veto
+from retrain.ledger.overrule import abort, bless, champions, pause, resume, roll_back, veto
 from retrain.ledger.release import Release, Served
 from retrain.site import Site
 from retrain.store.local import LocalStore
@@ -125,7 +127,9 @@ def test_without_a_champion_there_is_nothing_to_roll_back_to(site: Site) -> None
 def test_a_rollback_decided_on_a_release_that_someone_changed_is_not_made(ledger: Ledger) -> None:
     theirs = Ledger(ledger.store, "p")
     mine = Racing(ledger.store, "p", lambda: roll_back(theirs, to=1, **BY))
-    with pytest.raises(ReleaseError, match="Someone else changed"):
+    with pytest.raises(
+        ReleaseError, match=r"cli:alice was first with pipeline 'p', at .* \(ledger entry 12\): rolled back"
+    ):
         roll_back(mine, to=None, **BY)
     assert champion(ledger) == 1
 
@@ -135,6 +139,136 @@ def test_a_rollback_that_loses_the_number_to_a_note_is_made_all_the_same(ledger:
     mine = Racing(ledger.store, "p", lambda: theirs.append(FreshEnough(reason="note", champion=1), actor="test"))
     roll_back(mine, to=None, **BY)
     assert champion(ledger) == 2
+
+
+# -- pause, resume, abort --------------------------------------------------------------------------------------
+
+
+def trying(ledger: Ledger, *states: str) -> None:
+    """Version 5 in its shadow, then at so many steps."""
+    trained(ledger, 5)
+    shadowing(ledger, 5)
+    for _ in states:
+        write(ledger, machine.ramp(ledger.release(), shadow=0.5, reason="no harm"))
+
+
+@pytest.mark.parametrize("steps", [[], ["first"], ["first", "second"]], ids=["shadow", "step 1", "step 2"])
+def test_a_resume_goes_on_where_the_pause_stopped_it(ledger: Ledger, steps: list[str]) -> None:
+    trying(ledger, *steps)
+    before = ledger.release()
+    entry = pause(ledger, **BY)
+    assert (entry.body.state, entry.body.share, entry.body.shadow, entry.by) == ("paused", 0.0, 0.0, "human")
+    entry = resume(ledger, actor="cli:bob", reason="it was the network")
+    assert entry.body == before.model_copy(update={"reason": "it was the network"})
+    assert (entry.actor, entry.run) == ("cli:bob", None)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_an_abort_drops_the_version_that_is_tried_and_nothing_else(ledger: Ledger, paused: bool) -> None:
+    trying(ledger, "first")
+    if paused:
+        pause(ledger, **BY)
+    entry = abort(ledger, **BY)
+    assert (entry.body.state, entry.body.challenger, champion(ledger)) == ("rolled_back", None, 3)
+    with pytest.raises(ReleaseError, match=r"nothing to abort.*version 5 was rolled back, by cli:alice at 20"):
+        abort(ledger, **BY)
+    assert champion(ledger) == 3
+
+
+@pytest.mark.parametrize("act", [pause, resume, abort])
+def test_where_nothing_was_ever_tried_there_is_nothing_to_steer(ledger: Ledger, act: Any) -> None:
+    head = ledger.head
+    with pytest.raises(ReleaseError, match="no version of pipeline 'p' is being released"):
+        act(ledger, **BY)
+    assert ledger.head == head
+
+
+def test_who_pauses_or_resumes_twice_is_told_who_was_first(ledger: Ledger) -> None:
+    trying(ledger, "first")
+    pause(ledger, actor="cli:bob", reason="latency")
+    with pytest.raises(ReleaseError, match=r"paused already, by cli:bob at 20.* UTC: latency.*retrain resume p"):
+        pause(ledger, **BY)
+    resume(ledger, actor="cli:bob", reason="gone")
+    with pytest.raises(ReleaseError, match=r"not paused: .*by cli:bob at 20.* UTC: gone"):
+        resume(ledger, **BY)
+
+
+def acts(number: int) -> dict[str, Callable[..., Entry]]:
+    return {
+        "pause": pause,
+        "resume": resume,
+        "abort": abort,
+        "rollback": partial(roll_back, to=None),
+        "veto": lambda ledger, **by: veto(ledger, number, **by),
+        "bless": lambda ledger, **by: bless(ledger, number, **by),
+    }
+
+
+@pytest.mark.parametrize("first", sorted(acts(5)))
+@pytest.mark.parametrize("second", sorted(acts(5)))
+@pytest.mark.parametrize("paused", [False, True])
+def test_of_two_who_saw_the_same_one_is_first_and_the_other_is_told_so(
+    ledger: Ledger, first: str, second: str, paused: bool
+) -> None:
+    """Whatever the first one could do, the second one does not do, and nothing of theirs is written."""
+    trying(ledger, "first")
+    if paused:
+        pause(ledger, actor="canary", reason="patience")
+    seen = ledger.head
+    try:
+        done = acts(5)[first](ledger, actor="airflow:bob", reason="I see", seen=seen)
+    except ReleaseError:
+        return
+    with pytest.raises(ReleaseError, match=r"airflow:bob was first with pipeline 'p', at 20"):
+        acts(5)[second](ledger, **BY, seen=seen)
+    assert ledger.head == done.number
+
+
+def test_a_step_of_the_machine_is_nobody_who_was_first(ledger: Ledger) -> None:
+    trying(ledger)
+    seen = ledger.head
+    write(ledger, machine.ramp(ledger.release(), reason="no harm"))
+    write(ledger, machine.ramp(ledger.release(), reason="no harm"))
+    assert pause(ledger, **BY, seen=seen).body.step == 2
+    seen = ledger.head
+    trained(ledger, 6)
+    ledger.append(FreshEnough(reason="note", champion=3), actor="test")
+    assert bless(ledger, 4, **BY, seen=seen).body.outcome == "blessed"
+
+
+def test_a_promotion_between_the_look_and_the_click_is(ledger: Ledger) -> None:
+    trying(ledger)
+    seen = ledger.head
+    promoted(ledger, 5)
+    for act in acts(5).values():
+        with pytest.raises(ReleaseError, match=r"test was first.*promoted: champion 5"):
+            act(ledger, **BY, seen=seen)
+    assert champion(ledger) == 5
+
+
+def test_a_verdict_of_another_version_is_nobodys_business(ledger: Ledger) -> None:
+    seen = ledger.head
+    veto(ledger, 2, **BY)
+    assert bless(ledger, 4, **BY, seen=seen).body.outcome == "blessed"
+    with pytest.raises(ReleaseError, match=r"was first.*version 2 vetoed"):
+        roll_back(ledger, to=2, **BY, seen=seen)
+
+
+@pytest.mark.parametrize("act", [pause, abort, partial(roll_back, to=None)])
+def test_who_loses_the_race_for_the_number_is_told_who_won_it(ledger: Ledger, act: Any) -> None:
+    trying(ledger, "first")
+    theirs = Ledger(ledger.store, "p")
+    mine = Racing(ledger.store, "p", lambda: pause(theirs, actor="cli:bob", reason="latency"))
+    with pytest.raises(ReleaseError, match=r"cli:bob was first .*paused: champion 3, challenger 5.*latency"):
+        act(mine, **BY)
+    assert ledger.release().state == "paused"
+
+
+def test_a_pause_that_loses_the_number_to_a_step_of_the_machine_is_made_all_the_same(ledger: Ledger) -> None:
+    trying(ledger, "first")
+    theirs = Ledger(ledger.store, "p")
+    mine = Racing(ledger.store, "p", lambda: write(theirs, machine.ramp(theirs.release(), reason="no harm")))
+    assert pause(mine, **BY).body.step == 2
 
 
 class Racing(Ledger):
@@ -211,8 +345,9 @@ def test_no_decision_without_a_reason(ledger: Ledger, reason: str) -> None:
     ):
         with pytest.raises(UsageError, match="--reason"):
             decide()
-    with pytest.raises(UsageError, match="--reason"):
-        roll_back(ledger, to=None, actor="a", reason=reason)
+    for steer in (pause, resume, abort, partial(roll_back, to=None)):
+        with pytest.raises(UsageError, match="--reason"):
+            steer(ledger, actor="a", reason=reason)
     assert ledger.head == head
 
 
@@ -223,7 +358,8 @@ def test_redeploying_an_old_version_makes_it_the_newest_champion(ledger: Ledger)
     assert champion(ledger) == 3
 
 
-ACTIONS = st.lists(st.sampled_from(["promote", "shadow", "rollback", "veto", "bless"]), max_size=12)
+STEERED = ["pause", "resume", "abort"]
+ACTIONS = st.lists(st.sampled_from(["promote", "shadow", "rollback", "veto", "bless", *STEERED]), max_size=12)
 
 
 class MemoryStore:
@@ -269,6 +405,8 @@ def test_whatever_humans_do_the_champion_is_always_a_version_that_was_promoted(a
                 number = len(ledger.versions()) + 1
                 trained(ledger, number)
                 shadowing(ledger, number)
+            elif action in STEERED:
+                acts(number)[action](ledger, **BY)
             elif action == "rollback":
                 roll_back(ledger, to=data.draw(st.none() | st.just(number)), **BY)
             else:
@@ -277,3 +415,35 @@ def test_whatever_humans_do_the_champion_is_always_a_version_that_was_promoted(a
             pass
         assert champion(ledger) in ever
         assert champions(ledger.entries())[-1] == champion(ledger)
+
+
+@fewer(50)
+@given(st.lists(st.tuples(st.sampled_from(["go on", *STEERED]), st.sampled_from(["go on", *STEERED])), max_size=8))
+def test_two_people_who_press_at_once_do_one_thing(rounds: list[tuple[str, str]]) -> None:
+    """Both look, then both act: at most one entry a round by a human, and the state is what that one says."""
+    store = MemoryStore()
+    ledger = Ledger(store, "p")
+    for number in (1, 2):
+        trained(ledger, number)
+    promoted(ledger, 1)
+    shadowing(ledger, 2)
+    people = {"cli:alice": Ledger(store, "p"), "cli:bob": Ledger(store, "p")}
+    for round_ in rounds:
+        before, seen = ledger.release(), ledger.head
+        won, refused = [], [""]
+        for (who, theirs), action in zip(people.items(), round_, strict=True):
+            try:
+                if action != "go on":
+                    won.append((acts(2)[action](theirs, actor=who, reason=action, seen=seen), action))
+                elif before.state in {"shadowing", "ramping"} and not won:
+                    write(theirs, machine.ramp(theirs.release(), reason="no harm"))
+            except ReleaseError as error:
+                refused.append(str(error))
+        assert len(won) <= 1
+        if won and won[0][0].actor == "cli:alice" and round_[1] != "go on":
+            assert "cli:alice was first" in refused[-1]
+        after = ledger.release()
+        if won:
+            assert {"pause": "paused", "abort": "rolled_back"}.get(won[0][1], after.state) == after.state
+            assert won[0][1] != "resume" or (before.state == "paused" and after.state in {"shadowing", "ramping"})
+        assert after.champion == before.champion

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from retrain.artifacts import ModelRef
 from retrain.errors import ReleaseError
-from retrain.ledger.release import Release, Served, pause, promote, ramp, restore, roll_back, start_shadow
+from retrain.ledger.release import Release, Served, pause, promote, ramp, restore, resume, roll_back, start_shadow
 
 STEPS = (0.1, 0.25, 0.5)
 
@@ -39,6 +39,7 @@ ACTIONS: dict[str, Callable[[Release], Release]] = {
     "start_shadow": lambda release: start_shadow(release, served(3), shadow=1.0, steps=STEPS, reason="r"),
     "ramp": lambda release: ramp(release, reason="r"),
     "pause": lambda release: pause(release, reason="r"),
+    "resume": lambda release: resume(release, at_step(2), reason="r"),
     "promote": lambda release: promote(release, release.challenger or served(3), reason="r"),
     "roll_back": lambda release: roll_back(release, reason="r"),
     "restore": lambda release: restore(release, served(9), reason="r"),
@@ -49,7 +50,7 @@ STATES: dict[str, tuple[Release, str]] = {
     "shadowing": (begun(), "ramp pause promote roll_back restore"),
     "ramping": (at_step(1), "ramp pause promote roll_back restore"),
     "last step": (at_step(3), "pause promote roll_back restore"),
-    "paused": (paused(), "ramp promote roll_back restore"),
+    "paused": (paused(), "resume promote roll_back restore"),
     "rolled back": (roll_back(begun(), reason="r"), "start_shadow promote restore"),
 }
 
@@ -88,12 +89,13 @@ def test_whatever_is_done_the_release_makes_sense(actions: list[str]) -> None:
 
 def test_a_pause_takes_the_traffic_away_and_a_human_gives_the_same_step_back() -> None:
     assert (paused().share, paused().shadow, paused().step) == (0, 0, 2)
-    resumed = ramp(paused(), reason="go on")
+    resumed = resume(paused(), at_step(2), reason="go on")
     assert (resumed.state, resumed.step, resumed.share) == ("ramping", 2, 0.25)
 
 
-def test_a_shadow_that_was_paused_goes_on_with_the_first_step() -> None:
-    assert ramp(pause(begun(), reason="wait"), reason="go on").step == 1
+def test_a_shadow_that_was_paused_goes_on_as_a_shadow() -> None:
+    resumed = resume(pause(begun(), reason="wait"), begun(), reason="go on")
+    assert (resumed.state, resumed.step, resumed.share, resumed.shadow) == ("shadowing", 0, 0.0, 0.5)
 
 
 def test_nobody_is_promoted_over_the_one_that_is_tried() -> None:
@@ -128,5 +130,5 @@ def test_every_trial_draws_a_salt_of_its_own_and_keeps_it() -> None:
     assert first.salt
     assert first.salt != second.salt
     ramped = ramp(first, reason="on")
-    assert ramp(pause(ramped, reason="wait"), reason="on").salt == first.salt
+    assert resume(pause(ramped, reason="wait"), ramped, reason="on").salt == first.salt
     assert roll_back(ramped, reason="no").salt == ""

@@ -159,5 +159,6 @@ def test_every_task_has_a_loss(make_world: Any, task: str, bound: float | None) 
     world.write("predictions", rows)
     world.write("labels", [{"at": row["at"], "id": row["id"], "label": label} for row in rows])
     loss = world.watch(candidate).canary().metrics[-1]
-    assert loss.challenger == pytest.approx({"binary": 0.25, "multiclass": 0.25, "regression": 4.0}[task])
+    assert loss.challenger == pytest.approx({"binary": 0.25, "multiclass": 0.25, "regression": 2.0}[task])
+    assert loss.unit == ("rmse" if task == "regression" else "brier")
     assert loss.challenger_rows == 5

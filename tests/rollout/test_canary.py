@@ -13,7 +13,7 @@ from examples import fewer
 from release_world import canary, shadow
 from retrain.artifacts import now
 from retrain.errors import LogBroken, ReleaseError, StoreError, UsageError
-from retrain.ledger import Judged
+from retrain.ledger import Judged, overrule
 from retrain.ledger import ledger as ledgers
 from retrain.ledger import release as machine
 from retrain.site import Site
@@ -175,7 +175,7 @@ def test_patience_may_end_in_a_pause_and_a_human_goes_on(make_world: Any, monkey
         assert (progress.state, progress.decided) == ("paused", False)
         assert "1h are over and nothing is shown: no traffic yet" in progress.summary
         assert advance(world, candidate).state == "paused"
-    write(world, machine.ramp(world.ledger.release(), reason="go on"))
+    overrule.resume(world.ledger, actor="cli:alice", reason="go on")
     assert advance(world, candidate).state == "waiting"  # patience starts anew
     assert world.states() == ["promoted", "ramping 1", "ramping 2", "paused 2", "ramping 2"]
 
@@ -201,7 +201,7 @@ def test_a_human_may_be_asked_about_one_that_is_worse_and_is_asked_once(make_wor
     progress = world.drive(candidate, world.request(), **WORSE_BUT_TOLERATED)
     assert progress.state == "paused"
     assert "worse, and not shown to be by more than is allowed: errors" in progress.summary
-    write(world, machine.ramp(world.ledger.release(), reason="go on"))
+    overrule.resume(world.ledger, actor="cli:alice", reason="go on")
     world.traffic(50, **WORSE_BUT_TOLERATED)
     assert advance(world, candidate).state == "waiting"
 

@@ -9,7 +9,7 @@ import pytest
 from ledger_world import body as body_of
 from release_world import canary, shadow
 from retrain.errors import ReleaseError
-from retrain.ledger import Excluded
+from retrain.ledger import Excluded, overrule
 from retrain.ledger import release as machine
 from retrain.stages.promote import promote
 from retrain.stages.roll_back import roll_back
@@ -111,7 +111,7 @@ def test_a_paused_release_waits_for_the_human(world: Any) -> None:
     world.ledger.append(machine.pause(world.ledger.release(), reason="let me look"), actor="alice")
     with pytest.raises(ReleaseError, match="paused: let me look"):
         doit(world, candidate)
-    world.ledger.append(machine.ramp(world.ledger.release(), reason="fine"), actor="alice")
+    overrule.resume(world.ledger, actor="cli:alice", reason="fine")
     assert doit(world, candidate).state == "promoted"
 
 

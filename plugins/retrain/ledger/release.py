@@ -9,11 +9,19 @@ shadowing              enough shadow answers, none of them alarming      ramping
 ramping, step k        the step's least time and requests, no harm       ramping, step k+1
 ramping, last step     harm beyond the margin is excluded                promoted: the champion
 shadowing, ramping     harm is shown; a human aborts                     rolled back
-shadowing, ramping     patience ends and nothing is shown                paused, or rolled back (spec)
-paused                 a human resumes; aborts                           ramping, step k; rolled back
+shadowing              patience ends                                     rolled back
+ramping                patience ends and nothing is shown                paused, or rolled back (spec)
+shadowing, ramping     a human pauses                                    paused
+paused                 a human resumes                                   where it was: shadowing, or
+                                                                         ramping, step k
+paused                 a human aborts, or takes the blessing back        rolled back
 any of these           a newer challenger is blessed                     rolled back, superseded
 promoted, rolled back  a human returns to an older version               rolled back
 =====================  ================================================  =============================
+
+A pause has no end of its own: whoever watches waits for a human. Patience, and a step's least time and requests, are
+counted anew from the resume; what was seen before the pause is evidence as before, because a decision that resumes
+is one of its own, and its requests are told apart from those of others.
 
 The functions here are pure: each takes the release that stands and returns the next one, or raises
 :class:`~retrain.errors.ReleaseError`. Writing it down is the ledger's work.
@@ -131,12 +139,12 @@ def start_shadow(
 
 
 def ramp(current: Release, *, shadow: float = 0.0, reason: str) -> Release:
-    """Go to the next step: from shadow to the first, from step k to k+1, from paused back to step k.
+    """Go to the next step: from shadow to the first, from step k to k+1.
 
     :param shadow: the share of the champion's requests that the challenger goes on to answer unheard.
     """
-    _require(current, {"shadowing", "ramping", "paused"}, "be ramped")
-    step = max(current.step, 1) if current.state == "paused" else current.step + 1
+    _require(current, {"shadowing", "ramping"}, "be ramped")
+    step = current.step + 1
     if step > len(current.steps):
         raise ReleaseError(
             f"Version {_version(current.challenger)} is at its last step ({current.step}).",
@@ -151,6 +159,16 @@ def pause(current: Release, *, reason: str) -> Release:
     """Stop sending requests to the challenger and wait for a human."""
     _require(current, {"shadowing", "ramping"}, "be paused")
     return current.model_copy(update={"state": "paused", "share": 0.0, "shadow": 0.0, "reason": reason})
+
+
+def resume(current: Release, before: Release, *, reason: str) -> Release:
+    """Go on where a pause stopped it: in the shadow, or at the same step with the same share.
+
+    :param before: the decision that was paused.
+    """
+    _require(current, {"paused"}, "be resumed")
+    where = {name: getattr(before, name) for name in ("state", "share", "shadow", "step")}
+    return current.model_copy(update={**where, "reason": reason})
 
 
 def promote(current: Release, challenger: Served, *, reason: str) -> Release:

@@ -48,6 +48,11 @@ class Trial:
         return self.decisions[-1]
 
     @property
+    def active(self) -> Decision:
+        """Its newest decision that is no pause: where it is, or where it goes on from a pause."""
+        return next((one for one in reversed(self.decisions) if one.release.state != "paused"), self.begun)
+
+    @property
     def promoted(self) -> bool:
         """Did it end with the challenger as champion?"""
         return self.ending is not None and self.ending.release.serves(self.version)
@@ -89,6 +94,13 @@ def find(ledger: Ledger, version: int) -> Trial | None:
         else:
             ending = decision
     return Trial(version, tuple(reversed(decisions)), ending) if decisions else None
+
+
+def newest(ledger: Ledger) -> Trial | None:
+    """The trial under way, or else the newest that ended; None if nothing was ever tried."""
+    tried = (release.challenger for _, release in ledger.of(Release) if release.challenger is not None)
+    served = next(tried, None)
+    return None if served is None else find(ledger, served.version)
 
 
 def of_run(ledger: Ledger, request: Request, version: int) -> Trial | None:

@@ -39,7 +39,7 @@ class Errors:
         from retrain.stats.arm_bet import EventBet
         from retrain.stats.mean_difference import MeanDifference
 
-        self._margin = canary.errors.margin
+        self._margin, self._weight = canary.errors.margin, canary.weight_of("errors")
         self._worse, self._beyond = EventBet(canary.alpha_of("errors")), AllowedRate(BEYOND)
         self._within = MeanDifference(canary.alpha, bounds=(0.0, 1.0))
         self._blocks, self._failed, self._asked = Blocks(columns=2), Once(), Once()
@@ -85,8 +85,11 @@ class Errors:
             champion=champion,
             challenger=challenger,
             rows=self._rows,
-            upper=upper,
+            difference=self._within.difference,
+            bounds=(self._within.lower, upper),
             margin=self._margin,
+            unit="share",
+            weight=self._weight,
             bound=f"at most {upper:+.2%}" if math.isfinite(upper) else "too few rows for a bound",
             allowed=f"{self._margin:.2%}",
         )
@@ -108,7 +111,7 @@ class Latency:
         from retrain.stats.mean_difference import MeanDifference
         from retrain.stats.milliseconds import Milliseconds
 
-        self._wanted = wanted
+        self._wanted, self._weight = wanted, canary.weight_of("latency")
         self._worse = SizeBet(canary.alpha_of("latency"))
         self._slower = MeanDifference(canary.alpha, bounds=(0.0, 1.0))
         self._blocks, self._once = Blocks(columns=2), Once()
@@ -131,7 +134,7 @@ class Latency:
             self._compare(champion, challenger)
 
     def compared(self) -> ArmComparison:
-        """What they come to so far."""
+        """What they come to so far. What is bounded is how many answers are slow, so milliseconds have no bounds."""
         wanted = self._wanted
         champion, challenger = (seen.quantile(wanted.quantile) for seen in self._seen)
         leaves_out = f", the first {self._warm:,} left out" if self._warm else ""
@@ -144,9 +147,10 @@ class Latency:
             champion=champion,
             challenger=challenger,
             rows=[seen.count for seen in self._seen],
-            upper=math.inf,
-            margin=wanted.ratio,
-            bound="",
+            difference=math.nan if champion is None or challenger is None else challenger - champion,
+            margin=(wanted.ratio - 1.0) * (champion or 0.0) + wanted.floor,
+            unit="ms",
+            weight=self._weight,
             allowed=f"{wanted.ratio:g} times + {wanted.floor:g} ms",
         )
 
@@ -199,9 +203,12 @@ def comparison(
     champion: float | None,
     challenger: float | None,
     rows: list[int],
-    upper: float,
+    difference: float,
+    bounds: tuple[float, float] = (-math.inf, math.inf),
     margin: float,
-    bound: str,
+    unit: str,
+    weight: float,
+    bound: str = "",
     allowed: str,
     required: bool = True,
 ) -> ArmComparison:
@@ -224,10 +231,18 @@ def comparison(
         challenger=challenger,
         champion_rows=rows[0],
         challenger_rows=rows[1],
-        upper=upper if math.isfinite(upper) else None,
+        difference=_known(difference),
+        lower=_known(bounds[0]),
+        upper=_known(bounds[1]),
         margin=margin,
+        unit=unit,
+        weight=weight,
         summary=f"{said} ({'; '.join(part for part in (bound, judged) if part)})",
     )
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _ms(value: float | None) -> str:

@@ -8,7 +8,7 @@ See :mod:`retrain.monitoring.arms` for the three, :mod:`retrain.monitoring.ripen
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from retrain.metrics.task import Task
 from retrain.monitoring.answers import Answers
@@ -71,7 +71,9 @@ class Loss:
         champion, challenger = shown.mean(0), shown.mean(1)
         own, theirs = (in_words(mean, squared=self._squared) for mean in (challenger, champion))
         margin = self._ripe.margin(self._wanted, squared=self._squared)
-        upper = math.inf if self._within is None else self._within.upper
+        difference, lower, upper = math.nan, -math.inf, math.inf
+        if self._within is not None:
+            difference, lower, upper = self._within.difference, self._within.lower, self._within.upper
         bound = "too few labels for a bound"
         if math.isfinite(upper):
             capped = self._cap.line(self._gross.upper, self._wanted.rare)
@@ -83,11 +85,9 @@ class Loss:
             noticed=self._worse.shown,
             beyond=self._beyond.shown,
             within=upper < margin and (not self._squared or self._gross.upper < self._wanted.rare),
-            champion=champion,
-            challenger=challenger,
+            **shown_as(champion, challenger, difference, (lower, upper), margin, squared=self._squared),
             rows=self._known.count,
-            upper=upper,
-            margin=margin,
+            weight=self._canary.weight_of("loss"),
             bound=bound,
             allowed=f"{rooted(margin, champion, squared=self._squared):.4g}" if margin else "the margin",
             required=self._wanted.required,
@@ -165,9 +165,31 @@ def allowed(wanted: LossMetric, mean: NDArray[np.float64] | float, *, squared: b
 
 def rooted(difference: float, champion: float | None, *, squared: bool) -> float:
     """A difference of mean losses in the unit that is shown: of squared errors, by how much their root is more."""
-    if not squared or champion is None:
+    if not squared or champion is None or not math.isfinite(difference):
         return difference
     return math.sqrt(max(champion + difference, 0.0)) - math.sqrt(champion)
+
+
+def shown_as(
+    champion: float | None,
+    challenger: float | None,
+    difference: float,
+    bounds: tuple[float, float],
+    margin: float,
+    *,
+    squared: bool,
+) -> Any:
+    """Mean losses and what is between them in the unit that is shown, as :func:`comparison` takes them."""
+    between = [rooted(one, champion, squared=squared) for one in (difference, *bounds, margin)]
+    means = [math.sqrt(mean) if squared and mean is not None else mean for mean in (champion, challenger)]
+    return {
+        "champion": means[0],
+        "challenger": means[1],
+        "difference": between[0],
+        "bounds": (between[1], between[2]),
+        "margin": between[3],
+        "unit": "rmse" if squared else "brier",
+    }
 
 
 def in_words(mean: float | None, *, squared: bool) -> str:

@@ -15,7 +15,7 @@ from retrain.monitoring.answers import Answers
 from retrain.monitoring.arms import comparison
 from retrain.monitoring.cap import Cap
 from retrain.monitoring.evidence import ArmComparison
-from retrain.monitoring.loss import allowed, in_words, rooted
+from retrain.monitoring.loss import allowed, in_words, rooted, shown_as
 from retrain.monitoring.ripening import Labels, Waiting
 from retrain.spec.canary import Canary, LossMetric
 
@@ -68,10 +68,10 @@ class PairedLoss:
         champion, challenger = ((total / self._count if self._count else None) for total in self._sums)
         own, theirs = (in_words(mean, squared=self._squared) for mean in (challenger, champion))
         margin = 0.0 if champion is None else float(allowed(self._wanted, champion, squared=self._squared))
-        lower, upper = -math.inf, math.inf
+        difference, worst, lower, upper = math.nan, -math.inf, -math.inf, math.inf
         if self._mean is not None:
-            lower = self._mean.bounds(self._canary.alpha_of("loss"))[0]
-            upper = self._mean.bounds()[1]
+            worst = self._mean.bounds(self._canary.alpha_of("loss"))[0]
+            difference, (lower, upper) = self._mean.difference, self._mean.bounds()
         bound = "too few labels for a bound"
         if math.isfinite(upper):
             capped = self._cap.line(self._gross.bounds()[1], self._wanted.rare)
@@ -81,13 +81,11 @@ class PairedLoss:
             f"{'rmse' if self._squared else 'loss'}: {own} against the champion's {theirs} on the same "
             f"{self._count:,} labels",
             noticed=self._noticed,
-            beyond=lower > margin,
+            beyond=worst > margin,
             within=upper < margin and (not self._squared or self._gross.bounds()[1] < self._wanted.rare),
-            champion=champion,
-            challenger=challenger,
+            **shown_as(champion, challenger, difference, (lower, upper), margin, squared=self._squared),
             rows=[self._count, self._count],
-            upper=upper,
-            margin=margin,
+            weight=self._canary.weight_of("loss"),
             bound=bound,
             allowed=f"{rooted(margin, champion, squared=self._squared):.4g}" if margin else "the margin",
             required=required and self._wanted.required,

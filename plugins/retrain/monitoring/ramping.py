@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ class Ramping:
         self._latency = None if canary.latency is None else Latency(canary, canary.latency)
         self._waiting = waiting
         self._loss = None if waiting is None or canary.loss is None else Loss(canary, canary.loss, spec.task)
-        self._champion, self._asked = 0, dict[int, int]()
+        self._kept, self._asked = Counter[int](), Counter[int]()
 
     def take(self, rows: pd.DataFrame, shares: Mapping[int, float]) -> None:
         """Take up rows of the log, of the arms champion and challenger, under routing decisions of the ramp.
@@ -43,10 +44,8 @@ class Ramping:
         :param shares: the number of each decision → the challenger's share under it.
         """
         answers = self._answers(rows, shares)
-        for decision, tried in zip(answers.decision.tolist(), answers.tried.tolist(), strict=True):
-            if tried:
-                self._asked[decision] = self._asked.get(decision, 0) + 1
-        self._champion += int((~answers.tried).sum())
+        self._asked.update(answers.decision[answers.tried].tolist())
+        self._kept.update(answers.decision[~answers.tried].tolist())
         self._doubts.take(answers)
         self._errors.take(answers)
         if self._latency is not None:
@@ -76,10 +75,12 @@ class Ramping:
         metrics += [] if paired is None else [paired.compared(required=True)]
         waiting = self._waiting if paired is None else paired.waiting
         return LiveEvidence(
-            champion=self._champion,
-            challenger=sum(self._asked.values()),
+            champion=self._kept.total(),
+            challenger=self._asked.total(),
             asked=dict(self._asked),
+            kept=dict(self._kept),
             labels=0 if waiting is None else waiting.known,
+            waiting_labels=None if waiting is None else waiting.unripe,
             metrics=tuple(metrics),
             doubts=self._doubts.found(self._coins, waiting),
         )

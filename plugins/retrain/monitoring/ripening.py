@@ -73,7 +73,7 @@ class Waiting:
     """
 
     def __init__(self, task: Task, classes: tuple[str, ...], delay: timedelta) -> None:
-        self.late = self.known = 0
+        self.late = self.known = self._ripe = 0
         self._task, self._classes = task, classes
         self._said = delay // MICROSECOND
         self._longest = 0
@@ -87,6 +87,11 @@ class Waiting:
     def delay(self) -> timedelta:
         """How old an answer must be to be ripe."""
         return (self._said or 2 * self._longest) * MICROSECOND
+
+    @property
+    def unripe(self) -> int:
+        """How many labels came in time and are of answers that have not ripened yet."""
+        return self.known - self._ripe
 
     def add(self, rows: Answers) -> Labels:
         """Let answers wait; an id's first counts. Gives the labels of theirs that came before them."""
@@ -143,6 +148,7 @@ class Waiting:
         if not found:
             return Answers.none(), np.empty((0, 1))
         rows, loss = _joined([rows for rows, _ in found]), _joined([loss for _, loss in found])
+        self._ripe += int((~np.isnan(loss).any(axis=1)).sum())
         order = np.lexsort((rows.id, rows.at))
         return rows[order], loss[order]
 

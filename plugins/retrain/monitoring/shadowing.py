@@ -31,7 +31,7 @@ class Shadowing:
         from retrain.stats.allowed_rate import AllowedRate
         from retrain.stats.arm_bet import EventBet
 
-        self._margin = canary.errors.margin
+        self._margin, self._weight = canary.errors.margin, canary.weight_of("shadow")
         self._worse, self._beyond = EventBet(canary.alpha_of("shadow")), AllowedRate(BEYOND)
         self._met, self._parted = set[int](), set[int]()
         self._pairs, self._failures = 0, [0, 0]
@@ -61,9 +61,10 @@ class Shadowing:
             champion=champion / self._pairs if self._pairs else None,
             challenger=challenger / self._pairs if self._pairs else None,
             rows=[self._pairs, self._pairs],
-            upper=math.inf,
+            difference=(challenger - champion) / self._pairs if self._pairs else math.nan,
             margin=self._margin,
-            bound="",
+            unit="share",
+            weight=self._weight,
             allowed=f"{self._margin:.2%}",
             required=False,
         )
@@ -76,6 +77,7 @@ class Shadowing:
             challenger=self._asked.total(),
             asked=dict(self._asked),
             labels=0 if paired is None else paired.waiting.known,
+            waiting_labels=None if paired is None else paired.waiting.unripe,
             metrics=(self.compared(), *losses),
         )
 

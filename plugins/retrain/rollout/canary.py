@@ -64,7 +64,7 @@ class Canary(Phase):
     def elsewhere(self, trial: Trial) -> Progress:
         release = trial.current.release
         if release.state == "paused":
-            return self.progress("paused", f"version {self.version} is paused: {release.reason}")
+            return self.paused(trial)
         passed = trials.excluded(self.ledger, trial)
         if passed is not None:
             return self._promote(passed)
@@ -101,13 +101,17 @@ class Canary(Phase):
         return self.spec.canary.shadow.ramp if self.spec.canary.paired else 0.0
 
     def _asks_a_human(self, trial: Trial) -> bool:
-        """Is this the first time that a human is to be asked about a challenger that is worse?"""
-        return self.spec.canary.on_worse == "pause" and not trial.numbers("paused")
+        """Is this the first time that a human is to be asked about a challenger that is worse?
+
+        Who paused it by hand was asked nothing.
+        """
+        asked = (one for one in trial.decisions if one.release.state == "paused" and one.entry.by == "machine")
+        return self.spec.canary.on_worse == "pause" and next(asked, None) is None
 
     def _pause(self, trial: Trial, reason: str, head: int, seen: LiveEvidence | None) -> Progress:
         """Give it no more requests, and wait for a human."""
         self.write(machine.pause(trial.current.release, reason=reason), trial, head)
-        return self.progress("paused", f"version {self.version} is paused: {reason}", seen)
+        return self.progress("paused", self.waits_for_a_human(reason), seen)
 
     def _step_lacks(self, trial: Trial, seen: LiveEvidence) -> str | None:
         """What this step of the ramp still waits for; None if it has its least requests and time."""

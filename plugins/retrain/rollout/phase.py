@@ -123,6 +123,18 @@ class Phase(ABC):
         self.write(dropped, trial, head)
         return self.progress("rolled_back", f"version {self.version} was rolled back: {reason}", seen)
 
+    def paused(self, trial: Trial) -> Progress:
+        """It is paused: nothing goes on before a human says so."""
+        return self.progress("paused", self.waits_for_a_human(trial.current.release.reason))
+
+    def waits_for_a_human(self, reason: str) -> str:
+        """Why it is paused, and what there is to do."""
+        name = self.spec.name
+        return (
+            f"version {self.version} is paused: {reason}; to go on: `retrain resume {name} --reason …`, "
+            f"to drop it: `retrain abort {name} --reason …`"
+        )
+
     def write(self, body: Body, trial: Trial, head: int) -> None:
         """Write a decision of this phase, as part of the run that began the trial."""
         self.ledger.append(body, actor=self.name, run=trial.begun.entry.run, after=head)

@@ -51,7 +51,9 @@ class Shadow(Phase):
 
     @override
     def elsewhere(self, trial: Trial) -> Progress:
-        if trial.current.release.state == self.state:
+        if trial.active.release.state == self.state:
+            if trial.current.release.state == "paused":
+                return self.paused(trial)
             return self.progress("waiting", trial.current.release.reason)
         return self.progress("done", f"version {self.version} is past its shadow")
 

@@ -124,6 +124,10 @@ class Canary(Section):
         parts: dict[str, float] = self.weights.model_dump(include={name for name, there in watched.items() if there})
         return self.alpha * parts[metric] / sum(parts.values())
 
+    def weight_of(self, metric: Literal["shadow", "errors", "latency", "loss"]) -> float:
+        """The same as a share of ``alpha``."""
+        return self.alpha_of(metric) / self.alpha
+
     @field_validator("target", mode="wrap", json_schema_input_type=str | dict[str, Any])
     @classmethod
     def _of_kind(cls, value: object, _: object) -> Section:

@@ -49,7 +49,7 @@ def _allowed(request: Request, ledger: Ledger, version: int) -> str:
     if _promoted_before(ledger, request, version):
         raise _refused(version, "this run promoted it once and it was replaced since", "start a new run to try again.")
     if trial is not None and trial.current.release.state == "paused":
-        raise _refused(version, f"it is paused: {trial.current.release.reason}", "resume it, or roll it back.")
+        raise _refused(version, f"it is paused: {trial.current.release.reason}", _resume(ledger.pipeline))
     if ledger.champion() is None:
         return f"version {version} is the first champion"
     if request.skip_canary:
@@ -58,6 +58,10 @@ def _allowed(request: Request, ledger: Ledger, version: int) -> str:
     if passed is not None:
         return f"the canary passed: {passed.reason}"
     raise _refused(version, "its canary has not passed", "run the canary to its end first, or skip it with a reason.")
+
+
+def _resume(pipeline: str) -> str:
+    return f"go on with `retrain resume {pipeline} --reason …`, or drop it with `retrain abort {pipeline} --reason …`."
 
 
 def _promoted_before(ledger: Ledger, request: Request, version: int) -> bool:
