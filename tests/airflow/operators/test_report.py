@@ -104,13 +104,13 @@ def test_a_form_that_asks_for_the_impossible_is_refused_by_the_first_task_alone(
     world: Any, form: dict[str, Any], said: str
 ) -> None:
     world.candidate(3, outcome="vetoed")
-    context = world.context(params=form)
+    context = world.context(params=form, run_id="manual__2")
     with pytest.raises(AirflowFailException, match=re.escape(said)):
         world.task("data.collect").execute(context)
     refusal = context["ti"].note
     assert said in refusal.replace("\\", "")
 
-    later = world.context(params=form, handed_on={("data.collect", "retrain_note"): refusal})
+    later = world.context(params=form, run_id="manual__2", handed_on={("data.collect", "retrain_note"): refusal})
     later["ti"].states = {"data.collect": "failed", "data.validate": "upstream_failed"}
     world.task("report").execute(later)
     note = later["ti"].pushed["retrain_run_note"]

@@ -65,7 +65,7 @@ class ReportOperator(StageOperator):
             return super().open({**context, "params": {}})
 
     def run_note(self, run: Run, made: Report, states: Mapping[str, str]) -> str:
-        """What came of the run; of one that failed, with the note of the task that it failed at: why, and what to do."""
+        """What came of the run; of one that failed, with the note of the task it failed at: why, and what to do."""
         said = inert(made.summary)
         failed = [task.task_id for task in self.relatives(upstream=True) if states.get(task.stage) == "failed"]
         notes = [run.context["ti"].xcom_pull(task_ids=task_id, key=NOTE) for task_id in failed[:1]]
