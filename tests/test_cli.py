@@ -321,6 +321,21 @@ def test_ledger_lists_what_happened_newest_last(typed: Typed, ledger: Ledger) ->
     assert [entry["number"] for entry in typed("ledger", "p", "--json").json] == list(range(1, ledger.head + 1))
 
 
+@pytest.mark.parametrize("command", [("ledger",), ("status",), ("ledger", "--json"), ("status", "--json")])
+def test_what_others_wrote_does_not_steer_the_terminal(typed: Typed, ledger: Ledger, command: tuple[str, ...]) -> None:
+    hostile = "[red]no[/red] \x1b[31m\x1b]8;;http://evil.example\x07 \u202egnp.exe \x9b2J \x00 \r \U000e0041 [/] end"
+    verdict = {"version": 3, "outcome": "vetoed", "reason": hostile, "verdict": None, "by": "gates"}
+    ledger.append(Judged.model_validate(verdict), actor="airflow:schedule", run="run-3")
+    shown = typed(command[0], "p", *command[1:])
+    assert shown.status == 0
+    assert "[red]no[/red]" in shown.out
+    assert "[/] end" in shown.out
+    for letter in ("\x1b", "\x07", "\x9b", "\u202e", "\x00", "\r", "\U000e0041"):
+        assert letter not in shown.out
+    if "--json" in command:
+        assert hostile in str(shown.json) or json.dumps(hostile)[1:-1] in json.dumps(shown.json)
+
+
 def test_ledger_knows_what_was_served_at_a_time(typed: Typed, ledger: Ledger) -> None:
     first = next(entry for entry in ledger.entries() if entry.kind == "release")
     before = (first.at - timedelta(seconds=1)).isoformat()

@@ -21,6 +21,7 @@ from typing_extensions import override
 from retrain import __version__, commands
 from retrain.commands._output import say, show_error
 from retrain.errors import RetrainError, UsageError
+from retrain.markdown import visible
 
 BROKE = 3
 PANELS = ("Start", "Run", "Look", "Steer", "More")
@@ -117,7 +118,7 @@ def main() -> None:
         _trace()
         sys.exit(error.exit_status)
     except Exception as error:  # a mistake of ours, or of a library
-        typer.secho(f"Error: {type(error).__name__}: {error}", fg="red", err=True)
+        typer.secho(visible(f"Error: {type(error).__name__}: {error}"), fg="red", err=True)
         if not _trace():
             typer.echo("  do:    run it again with RETRAIN_DEBUG=1 to see where; then report it.", err=True)
         sys.exit(BROKE)

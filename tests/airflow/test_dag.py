@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, AssetOrTimeSchedule, CronTriggerTimetable
 from airflow.serialization.serialized_objects import DagSerialization
 
-from retrain.airflow.dag import BrokenPipeline, RetrainDag, RetrainTaskGroup, discover
+from retrain.airflow.dag import RetrainDag, RetrainTaskGroup, discover, require_whole
 from retrain.errors import SpecError
 
 VISITS = Path(__file__).parents[1] / "system" / "pipelines" / "visits"
@@ -145,7 +146,7 @@ def test_the_same_tasks_inside_a_dag_of_ones_own() -> None:
 
 def bag_of(tmp_path: Path, pipelines: Path) -> DagBag:
     file = tmp_path / "dags" / "pipelines.py"
-    file.parent.mkdir()
+    file.parent.mkdir(exist_ok=True)
     file.write_text(
         f'"""airflow dag"""\nfrom retrain.airflow.dag import discover\nglobals().update(discover({str(pipelines)!r}))\n'
     )
@@ -167,21 +168,41 @@ def test_every_folder_becomes_a_dag(tmp_path: Path, pipelines: Path) -> None:
         (("assets: ['']",), ["pipeline.yaml"]),
     ],
 )
-def test_a_broken_pipeline_breaks_only_itself(
+def test_a_broken_pipeline_is_a_dag_that_says_its_mistake_and_breaks_only_itself(
     tmp_path: Path, pipelines: Path, lines: tuple[str, ...], named: list[str]
 ) -> None:
     write(pipelines / "bad", *lines)
     bag = bag_of(tmp_path, pipelines)
     assert not bag.import_errors, "an import error of the file would make every Dag in it stale"
-    good = [dag for dag in bag.dags.values() if not isinstance(dag, BrokenPipeline)]
-    assert {dag.dag_id for dag in good} == {"one", "two"}
-    for dag in good:
+    assert set(bag.dags) == {"one", "two", "bad"}
+    for dag in bag.dags.values():
         DagSerialization.to_dict(dag)
-    with pytest.raises(Exception, match="bad") as found:
-        DagSerialization.to_dict(bag.dags["bad"])
-    assert bag.dags["bad"].relative_fileloc == str(pipelines / "bad" / "pipeline.yaml")
+    bad = bag.dags["bad"]
+    assert (bad.schedule, bad.tags) == (None, {"retrain", "broken"})
+    assert "bad is broken: bad/pipeline.yaml" in bad.dag_display_name
     for part in named:
-        assert part in str(found.value)
+        assert part in re.sub(r"\\([^\w\s])", r"\1", str(bad.doc_md))
+
+
+def test_a_folder_with_an_impossible_name_breaks_only_itself(pipelines: Path) -> None:
+    write(pipelines / "not a name!")
+    found = discover(pipelines)
+    assert found["not a name!"].dag_id == "not_a_name_"
+    assert isinstance(found["one"], RetrainDag)
+
+
+def test_a_file_of_its_own_shows_every_mistake_as_its_import_error(tmp_path: Path, pipelines: Path) -> None:
+    require_whole(pipelines)
+    write(pipelines / "bad", "canry: 1")
+    write(pipelines / "worse", "owner: [1")
+    (tmp_path / "dags").mkdir()
+    said = f"from retrain.airflow.dag import require_whole\nrequire_whole({str(pipelines)!r})\n"
+    (tmp_path / "dags" / "broken.py").write_text(f'"""airflow dag"""\n{said}')
+    bag = bag_of(tmp_path, pipelines)
+    assert set(bag.import_errors) == {"broken.py"}
+    for part in ("canry", "not YAML", str(pipelines / "worse" / "pipeline.yaml")):
+        assert part in bag.import_errors["broken.py"]
+    assert set(bag.dags) == {"one", "two", "bad", "worse"}
 
 
 def test_a_task_makes_only_its_own_dag(pipelines: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
+from hostile import HOSTILE, LINKED
 from retrain.alerts.events import EVENTS, Event, of_report
 from retrain.artifacts import Report
 from retrain.stages.report import Conclusion
@@ -65,3 +66,11 @@ def test_the_advice_after_a_failure_leaves_it_to_the_ledger_who_serves() -> None
     assert "the champion still serves" not in advice
     assert "`retrain status p` says who serves" in advice
     assert advice.startswith("read the log of the stage that failed")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_from_the_data_is_only_text_in_a_headline(name: str) -> None:
+    event = of_report(a_report("failed").model_copy(update={"headline": f"p: {name} is bad"}))
+    assert event.headline.isprintable() or "\u2060" in event.headline
+    assert not LINKED.search(event.headline)
+    assert len(event.headline) <= 1000 + event.headline.count("\u2060")

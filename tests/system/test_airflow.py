@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -19,12 +18,6 @@ from retrain.demo.processes import end_tree
 from retrain.demo.waiting import looks
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
-
-HERE = Path(__file__).parent
-DISCOVER = '''"""All pipelines of a folder as Airflow Dags."""
-from retrain.airflow.dag import discover
-globals().update(discover(PIPELINES))
-'''
 
 
 @pytest.fixture(scope="module")
@@ -160,11 +153,23 @@ def test_an_older_version_is_released_again(place: Any) -> None:
     assert "too slow" in place.ledger.release().reason
 
 
-def test_skipping_the_canary_without_a_reason_fails_at_once(place: Any) -> None:
-    head = place.ledger.head
-    state, tasks = place.finish(place.trigger(skip_canary=True))
-    assert (state, tasks["collect"], tasks["report"]) == ("failed", "failed", "failed")
-    assert place.ledger.head == head
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [({"skip_canary": True}, "gives no reason"), ({"redeploy": 999}, "has no version 999")],
+)
+def test_a_form_that_asks_for_the_impossible_is_refused_by_one_task(
+    place: Any, form: dict[str, Any], said: str
+) -> None:
+    release = place.ledger.release_number()
+    run_id = place.trigger(**form)
+    state, tasks = place.finish(run_id)
+    assert state == "failed"
+    assert (tasks.pop("collect"), tasks.pop("report")) == ("failed", "success")
+    assert set(tasks.values()) == {"upstream_failed"}
+    note = place.airflow.api.run("visits", run_id)["note"]
+    assert said in note
+    assert "What to do:" in note
+    assert place.ledger.release_number() == release
 
 
 def test_bad_data_makes_a_red_run_with_a_report(place: Any) -> None:
@@ -175,30 +180,6 @@ def test_bad_data_makes_a_red_run_with_a_report(place: Any) -> None:
     note = place.airflow.api.tasks("visits", run_id)["data.collect"]
     assert "What to do:" in note["note"]
     assert note["try_number"] == 1, "what cannot help is not tried again"
-
-
-def test_a_broken_pipeline_shows_its_mistake_and_spares_the_others(open_place: Any, tmp_path: Path) -> None:
-    pipelines = tmp_path / "pipelines"
-    shutil.copytree(HERE / "pipelines" / "visits", pipelines / "visits")
-    shutil.copytree(HERE / "pipelines" / "visits", pipelines / "broken")
-    text = (pipelines / "broken" / "pipeline.yaml").read_text().replace("name: visits", "name: broken")
-    (pipelines / "broken" / "pipeline.yaml").write_text(f"{text}\ncanry: 1\n")
-    other = open_place(DISCOVER, pipelines=pipelines)
-
-    error = None
-    for _ in looks(60, pause=0.5):
-        error = next(iter(other.airflow.api.import_errors()), None)
-        if error:
-            break
-    assert error is not None
-    assert error["filename"] == str(pipelines / "broken" / "pipeline.yaml")
-    for part in ("line", "`canry`", "did you mean `canary`"):
-        assert part in error["stack_trace"]
-    dag = other.airflow.api.await_dag("visits")
-    assert (dag["is_stale"], dag["has_import_errors"]) == (False, False)
-
-    (pipelines / "broken" / "pipeline.yaml").write_text(text)
-    other.airflow.api.await_dag("broken")
 
 
 def test_nothing_is_left_running(open_place: Any, tmp_path: Path) -> None:

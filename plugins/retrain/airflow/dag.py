@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from datetime import timedelta
@@ -22,13 +23,14 @@ from airflow.sdk import (
     get_parsing_context,
 )
 from airflow.sdk.exceptions import AirflowTimetableInvalid
-from typing_extensions import override
 
 from retrain import story
 from retrain.airflow.hooks.site import configured
+from retrain.airflow.operators.broken import BrokenOperator
 from retrain.airflow.operators.plain import PlainOperator
 from retrain.airflow.params import trigger_form
 from retrain.errors import SpecError
+from retrain.markdown import inert, plain
 from retrain.spec import FILE, Spec
 from retrain.spec.durations import spell
 from retrain.spec.yamlfile import YamlFile
@@ -132,6 +134,11 @@ def draw(spec: Spec, site_conn_id: str | None = None) -> None:
         with TaskGroup(group, tooltip=story.GROUPS[group]) if group is not None else nullcontext():
             for stage in members:
                 tasks[stage.name] = task_of(stage, spec, tasks, folder=spec.folder, site_conn_id=site_conn_id)
+    follow(tasks, stages)
+
+
+def follow(tasks: Mapping[str, BaseOperator], stages: tuple[Stage, ...]) -> None:
+    """Put tasks into the order of the story."""
     for stage in stages:
         for earlier in story.before(stage, stages):
             tasks[earlier] >> tasks[stage.name]
@@ -198,42 +205,71 @@ Described in `{spec.folder.name}/{FILE}`. By hand: `retrain status {spec.name}`,
 
 
 class BrokenPipeline(DAG):
-    """Stands for a pipeline that is described wrongly, so that Airflow shows the mistake and runs the others.
+    """Stands for a pipeline that is described wrongly: it says the mistake for as long as that is there.
 
-    Airflow marks every Dag of a file stale if the file itself has an import error. So this Dag is taken into the
-    bag and refuses to be serialised: Airflow then records the import error under the file named here, which is the
-    pipeline's own, and leaves the other Dags alone.
+    It has no schedule and trains nothing. Its tasks carry the names they had, so that a run that is under way, and
+    with it the release it watches, is kept as it is until the mistake is mended. An import error would not stay:
+    Airflow clears those of files that are no Dag files, and one of the Dag file itself makes all its Dags stale.
     """
 
     def __init__(self, folder: Path, error: SpecError) -> None:
-        super().__init__(dag_id=folder.name, schedule=None, tags={"retrain", "broken"})
+        where = f"{folder.name}/{Path(error.file).name}{f', line {error.line}' if error.line else ''}"
+        super().__init__(
+            dag_id=dag_id_of(folder),
+            dag_display_name=plain(f"{folder.name} is broken: {where}{f', {error.key}' if error.key else ''}"),
+            description=plain(error.what),
+            doc_md="\n\n".join(f"**Broken.** {inert(str(one))}" for one in (error, *error.also)),
+            schedule=None,
+            catchup=False,
+            max_active_runs=1,
+            tags={"retrain", "broken"},
+        )
         self.error = error
-
-    @override
-    def validate(self) -> None:
-        """Called by Airflow after it has said which file this Dag is from; it is from ``pipeline.yaml``."""
-        super().validate()
-        self.relative_fileloc = self.error.file
-
-    @override
-    def get_serialized_fields(self) -> frozenset[str]:
-        """Called by Airflow to write the Dag down; raises the mistake."""
-        raise self.error
+        mistake = inert(str(error))
+        tasks: dict[str, BaseOperator] = {}
+        with self:
+            for group, members in itertools.groupby(story.STORY, key=lambda stage: stage.group):
+                with TaskGroup(group) if group is not None else nullcontext():
+                    for stage in members:
+                        tasks[stage.name] = BrokenOperator(task_id=stage.name, mistake=mistake)
+            follow(tasks, story.STORY)
 
 
 def discover(folder: str | Path) -> dict[str, DAG]:
-    """Every pipeline of a folder as a Dag, by name. A wrong one becomes an import error and spares the others.
+    """Every pipeline of a folder as a Dag, by name. A wrong one becomes a :class:`BrokenPipeline`.
 
     In a task's process only the Dag of that task is made.
 
     :param folder: holds one folder a pipeline; ``RETRAIN_PIPELINES`` or ``[retrain] pipelines`` wins.
     """
-    folder = Path(os.environ.get("RETRAIN_PIPELINES") or configured().get("pipelines") or folder)
     wanted = get_parsing_context().dag_id
-    return {path.name: _dag(path) for path in _pipelines(folder) if wanted in {None, path.name}}
+    return {path.name: _dag(path) for path in _pipelines(folder) if wanted in {None, dag_id_of(path)}}
 
 
-def _pipelines(folder: Path) -> Iterator[Path]:
+def require_whole(folder: str | Path) -> None:
+    """See that no pipeline of a folder is described wrongly.
+
+    A Dag file that calls this and holds no Dag shows the mistakes as its import error, without harm to the Dags of
+    the file that discovers.
+
+    :raises SpecError: with every mistake.
+    """
+    if get_parsing_context().dag_id is not None:
+        return
+    broken = [dag.error for dag in discover(folder).values() if isinstance(dag, BrokenPipeline)]
+    if broken:
+        said = "\n".join(str(one) for error in broken for one in (error, *error.also))
+        what = f"{len(broken)} of the pipelines are broken and are not retrained:\n{said}"
+        raise SpecError(what, file=broken[0].file, line=broken[0].line, key=broken[0].key)
+
+
+def dag_id_of(folder: Path) -> str:
+    """What the Dag of a pipeline is called: as its folder, as far as Airflow allows such a name."""
+    return re.sub(r"[^\w.-]", "_", folder.name)[:250]
+
+
+def _pipelines(folder: str | Path) -> Iterator[Path]:
+    folder = Path(os.environ.get("RETRAIN_PIPELINES") or configured().get("pipelines") or folder)
     return (path.parent for path in sorted(folder.glob(f"*/{FILE}")))
 
 

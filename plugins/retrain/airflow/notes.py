@@ -16,13 +16,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from retrain.markdown import LONGEST, shortened
+
 log = logging.getLogger(__name__)
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 PUSHED = re.compile(r"/execution/xcoms/([^/]+)/([^/]+)/([^/]+)/retrain_(note|run_note)$")
-LONGEST = 1000
 
 
 class NoteKey(NamedTuple):
@@ -66,7 +67,7 @@ class TaskNotes:
         await self.app(scope, read, write)
         if status == 201:
             try:
-                await asyncio.to_thread(keep, target, str(json.loads(body))[:LONGEST])
+                await asyncio.to_thread(keep, target, shortened(str(json.loads(body)), LONGEST))
             except Exception:
                 log.warning("The note of %s could not be kept", target, exc_info=True)
 

@@ -1,4 +1,7 @@
-"""How a run ended, as something to tell people and programs. Plain text throughout: nothing in it is markup."""
+"""How a run ended, as something to tell people and programs.
+
+Plain text throughout: nothing in it is markup, and no address in a headline is a link.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from retrain.artifacts import Moment, Report, Value, now
+from retrain.markdown import plain, unlinked
 from retrain.spec.alert import Occasion
 
 BAD = frozenset({"failed", "upstream_failed"})
@@ -171,7 +175,7 @@ def of_report(report: Report) -> Event:
         pipeline=report.pipeline,
         run=report.run,
         version=report.version,
-        headline=report.headline,
+        headline=unlinked(plain(report.headline)),
     )
 
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from retrain.commands._output import say
 from retrain.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def follow(ledger: Ledger, site: Site) -> bool:
     logging.getLogger("retrain.tracking.aliases").addHandler(logging.NullHandler())
     problems = reconcile(ledger.pipeline, site)
     for problem in problems:
-        typer.echo(f"Note: {problem}", err=True)
+        say(f"Note: {problem}", err=True)
     return not problems
 
 

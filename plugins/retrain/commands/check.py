@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands._output import Json, console, say, show_json
+from retrain.commands._output import Json, console, escape, say, show_json
 from retrain.commands._place import folder_of, open_site, pipelines
 from retrain.errors import UsageError
 
@@ -38,7 +38,6 @@ def check(
 
 
 def _show(name: str, findings: list[Finding]) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, title=name, title_justify="left", title_style="bold")
@@ -47,7 +46,7 @@ def _show(name: str, findings: list[Finding]) -> None:
     table.add_column(overflow="fold")
     for finding in findings:
         mark = "[green]✓[/]" if finding.ok else "[red]✗[/]"
-        table.add_row(mark, finding.subject, escape(finding.what))
+        table.add_row(mark, escape(finding.subject), escape(finding.what))
         if finding.where and not finding.ok:
             table.add_row("", "", escape(f"where: {finding.where}"))
         if finding.do:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands._output import Json, console, say, show_json
+from retrain.commands._output import Json, console, escape, say, show_json
 from retrain.commands._place import moment, open_ledger, open_site
 
 if TYPE_CHECKING:
@@ -66,11 +66,5 @@ def _show_entries(entries: list[Entry], json: bool) -> None:
         table.add_column(title, justify="right" if title == "no." else "left", overflow="fold")
     for entry in entries:
         row = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind, entry.actor, entry.run or "", entry.summary)
-        table.add_row(str(entry.number), *(_plain(cell) for cell in row))
+        table.add_row(str(entry.number), *(escape(cell) for cell in row))
     return console().print(table)
-
-
-def _plain(text: str) -> str:
-    from rich.markup import escape
-
-    return escape(text)

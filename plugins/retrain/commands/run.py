@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands._output import Json, console, is_terminal, show_json
+from retrain.commands._output import Json, console, escape, is_terminal, say, show_json
 from retrain.commands._place import actor, moment, open_site, open_spec
 from retrain.errors import UsageError
+from retrain.markdown import plain
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -57,7 +58,7 @@ def run(
         spec = open_spec(name, site)
         request = _request(spec, site, data_end, force, skip_canary, reason, redeploy)
         if not json:
-            typer.echo(_line(name, request, found=data_end is None))
+            say(_line(name, request, found=data_end is None))
         outcome = _retrain(spec, request, site, quiet=json)
     if json:
         show_json(
@@ -72,9 +73,9 @@ def run(
             }
         )
     else:
-        typer.echo(outcome.headline)
+        say(outcome.headline)
         if outcome.decision in NEXT:
-            typer.echo(f"Next: {NEXT[outcome.decision].format(name=name)}")
+            say(f"Next: {NEXT[outcome.decision].format(name=name)}")
     raise typer.Exit(outcome.exit_status)
 
 
@@ -156,17 +157,15 @@ class _Lines:
     def tell(self, stage: str, state: str, line: str) -> None:
         began = self.began.setdefault(stage, time.monotonic())
         if state in MARKS and stage != "report":  # the report's line is said at the very end
-            self.say(f"  {MARKS[state]} {stage:<10} {time.monotonic() - began:6.1f} s  {line}")
+            self.say(f"  {MARKS[state]} {stage:<10} {time.monotonic() - began:6.1f} s  {plain(line)}")
         if self.status is not None:
-            from rich.markup import escape
-
-            self.status.update(escape(f"{stage} {line}" if state in {"running", "waiting"} else ""))
+            self.status.update(escape(f"{stage} {plain(line)}" if state in {"running", "waiting"} else ""))
 
 
 @contextmanager
 def _progress(quiet: bool) -> Iterator[_Lines]:
     if quiet or not is_terminal():
-        yield _Lines(partial(typer.echo, err=quiet))
+        yield _Lines(partial(say, err=quiet))
         return
     terminal = console()
     with terminal.status("") as status:  # lines and the moving line by one console, or they overwrite each other

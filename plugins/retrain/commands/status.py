@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from retrain.commands._output import Json, console, say, show_json
+from retrain.commands._output import Json, console, escape, say, show_json
 from retrain.commands._place import open_ledger, open_site, pipelines
 from retrain.errors import RetrainError
 
@@ -80,7 +80,6 @@ def _plain(text: str) -> str:
 
 
 def _show(found: PipelineStatus) -> None:
-    from rich.markup import escape
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, title_justify="left", title_style="bold")

@@ -198,7 +198,7 @@ class _Now:
 
 def _console() -> Console:
     """The terminal, not wider than is easy to read; or plain lines of a fixed width, without colours."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)
     if console.is_terminal:
-        return Console(highlight=False, width=max(NARROWEST, min(console.width, WIDEST)))
-    return Console(highlight=False, width=WITHOUT_TERMINAL, color_system=None)
+        return Console(highlight=False, markup=False, width=max(NARROWEST, min(console.width, WIDEST)))
+    return Console(highlight=False, markup=False, width=WITHOUT_TERMINAL, color_system=None)

@@ -182,8 +182,7 @@ def _markdown(request: Request, headline: str, entries: list[Entry], states: dic
     lines = [
         f"## {inert(headline)}",
         "",
-        f"Run `{inert(request.run)}`, data up to {request.data_end:%d %b %Y %H:%M} UTC, "
-        f"asked by {inert(request.actor)}.",
+        f"Run {inert(request.run)}, data up to {request.data_end:%d %b %Y %H:%M} UTC, asked by {inert(request.actor)}.",
         "",
         "| stage | ended | what came of it |",
         "|---|---|---|",

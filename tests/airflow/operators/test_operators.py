@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped, TaskDeferred
 
+from hostile import DANGEROUS, HOSTILE, rendered
 from retrain.artifacts import Drift, Freshness, Ref, Rehearsal, Report, Snapshot, Validation, Verdict
-from retrain.errors import ReleaseError, StoreError, UsageError, ValidationFailed
+from retrain.errors import DataError, ReleaseError, StoreError, UsageError, ValidationFailed
 from retrain.ledger.release import Release
 from retrain.rollout.canary import Canary
 from retrain.rollout.progress import progress
@@ -403,3 +404,17 @@ def test_a_connection_with_unknown_settings_is_refused(monkeypatch: pytest.Monke
     connection({"sotre": "s3://bucket/x"})
     with pytest.raises(UsageError, match="sotre"):
         _ = SiteHook("retrain_default").settings
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_from_the_data_is_only_text_in_a_note(world: Any, stages: Any, name: str) -> None:
+    stages("validate.validate", artifact(Validation, success=True, rows=5, results=(), quarantine=None))
+    stages("validate.require_valid", DataError(f"The column {name} is bad.", do="mend it."))
+    context = world.context()
+    with pytest.raises(AirflowFailException):
+        world.task("data.validate", snapshot="any").execute(context)
+    kinds, shown = rendered(context["ti"].note)
+    assert not DANGEROUS & kinds
+    assert shown.startswith("The column")
+    assert shown.endswith("What to do: mend it.")
+    assert len(context["ti"].note) <= 1000

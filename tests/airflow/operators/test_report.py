@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
 
 from retrain.errors import GatewayError
 from retrain.ledger import Release
@@ -84,3 +86,34 @@ def test_a_target_that_is_away_at_the_end_makes_the_report_try_again(
 def test_a_run_that_came_to_no_version_tells_no_target(world: Any, promoted: Any) -> None:
     world.task("report", candidate="null").execute(ended(world, **{"data.collect": "failed"}))
     assert Balancer.told == []
+
+
+# -- a form that asks for the impossible -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({"skip_canary": True}, "gives no reason"),
+        ({"redeploy": 999}, "has no version 999"),
+        ({"redeploy": 3}, "it is vetoed (because)"),
+        ({"data_end": "2024-04-01"}, "no time zone"),
+    ],
+)
+def test_a_form_that_asks_for_the_impossible_is_refused_by_the_first_task_alone(
+    world: Any, form: dict[str, Any], said: str
+) -> None:
+    world.candidate(3, outcome="vetoed")
+    context = world.context(params=form, run_id="manual__2")
+    with pytest.raises(AirflowFailException, match=re.escape(said)):
+        world.task("data.collect").execute(context)
+    refusal = context["ti"].note
+    assert said in refusal.replace("\\", "")
+
+    later = world.context(params=form, run_id="manual__2", handed_on={("data.collect", "retrain_note"): refusal})
+    later["ti"].states = {"data.collect": "failed", "data.validate": "upstream_failed"}
+    world.task("report").execute(later)
+    note = later["ti"].pushed["retrain_run_note"]
+    assert "failed at collect" in note
+    assert note.endswith(refusal)
+    assert "What to do:" in note

@@ -21,6 +21,7 @@ from retrain.airflow.hooks.site import SiteHook
 from retrain.airflow.links import EvidenceLink, LedgerLink
 from retrain.airflow.operators.request import means_end_of_data, request_of
 from retrain.errors import ObjectMissing, RetrainError
+from retrain.markdown import inert, plain
 from retrain.spec import Spec
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ Input = Mapping[str, Any] | str | None
 NOTE = "retrain_note"
 RUN_NOTE = "retrain_run_note"
 DATA_END = "retrain_data_end"
-LONGEST_NOTE = 1000
 CHATTY = ("great_expectations", "alembic", "mlflow.store.db")
 
 
@@ -151,10 +151,10 @@ class StageOperator(BaseOperator, SkipMixin):
 
     def show(self, context: Mapping[str, Any], summary: str, result: Mapping[str, Any] | None = None) -> None:
         """Hand on the result and write the task's note. Done before anything is raised."""
-        self.log.info("%s", summary)
+        self.log.info("%s", plain(summary))
         if result is not None:
             context["ti"].xcom_push("return_value", dict(result))
-        context["ti"].xcom_push(NOTE, summary[:LONGEST_NOTE])
+        context["ti"].xcom_push(NOTE, inert(summary))
 
     def leave_out(self, context: Mapping[str, Any], stages: Collection[str]) -> None:
         """Skip the tasks of some stages that follow in this pipeline."""
@@ -174,7 +174,7 @@ class StageOperator(BaseOperator, SkipMixin):
             self.show(context, str(error))
             if error.retryable:
                 raise
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(plain(str(error))) from error
 
 
 def as_ref(given: Input) -> Ref | None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from retrain.airflow.links import EvidenceLink, LedgerLink
-from retrain.airflow.operators.base import LONGEST_NOTE, RUN_NOTE, Input, Run, StageOperator, as_ref
+from retrain.airflow.operators.base import NOTE, RUN_NOTE, Input, Run, StageOperator, as_ref
 from retrain.airflow.operators.release import candidate_of
+from retrain.errors import UsageError
+from retrain.markdown import LONGEST, inert, plain, shortened, unlinked
 from retrain.spec import Spec
 
 if TYPE_CHECKING:
@@ -51,8 +53,23 @@ class ReportOperator(StageOperator):
         self.end_release(run)
         made = report(run.spec, run.request, run.site, states)
         self.show(run.context, made.summary, made.ref().model_dump())
-        run.context["ti"].xcom_push(RUN_NOTE, made.summary[:LONGEST_NOTE])
+        run.context["ti"].xcom_push(RUN_NOTE, self.run_note(run, made, states))
         return made
+
+    @override
+    def open(self, context: Mapping[str, Any]) -> Run:
+        """As every task, also in a run that all others refuse because its form was filled in wrongly."""
+        try:
+            return super().open(context)
+        except UsageError:
+            return super().open({**context, "params": {}})
+
+    def run_note(self, run: Run, made: Report, states: Mapping[str, str]) -> str:
+        """What came of the run; of one that failed, with the note of the task it failed at: why, and what to do."""
+        said = inert(made.summary)
+        failed = [task.task_id for task in self.relatives(upstream=True) if states.get(task.stage) == "failed"]
+        notes = [run.context["ti"].xcom_pull(task_ids=task_id, key=NOTE) for task_id in failed[:1]]
+        return shortened(". ".join([said, *(str(note) for note in notes if note)]), LONGEST)
 
     def states(self, context: Mapping[str, Any]) -> dict[str, str]:
         """Stage → state of its task in this run."""
@@ -82,7 +99,10 @@ class ReportOperator(StageOperator):
 
     def candidate_if_any(self, run: Run) -> Candidate | None:
         """The candidate of a run that may have ended before it had one."""
-        if run.request.redeploy is None and as_ref(self.candidate) is None:
+        again = run.request.redeploy
+        if again is None and as_ref(self.candidate) is None:
+            return None
+        if again is not None and again not in {one.version for one in run.site.ledger(run.spec.name).versions()}:
             return None
         return candidate_of(run, self.candidate)
 
@@ -94,7 +114,7 @@ class ReportOperator(StageOperator):
         failed = ", ".join(stage for stage, state in states.items() if state == "failed")
         what = f"failed at {failed}, and its" if failed else "its"
         headline = f"{pipeline}: {what} report could not be written: {error}"
-        return RunFailed(on="failure", pipeline=pipeline, run=context["run_id"], headline=headline)
+        return RunFailed(on="failure", pipeline=pipeline, run=context["run_id"], headline=unlinked(plain(headline)))
 
     def alert(self, context: Mapping[str, Any], event: Event) -> None:
         """Send the alerts the pipeline asks for."""

@@ -7,15 +7,16 @@ Dag's XComs may read its pages, and nobody else. Only GET; nothing here changes 
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from airflow.configuration import conf
 from airflow.models.xcom import XComModel
-from fastapi import Depends, FastAPI, Path
-from fastapi.responses import HTMLResponse
+from fastapi import Depends, FastAPI, HTTPException, Path, Request
+from fastapi.exception_handlers import http_exception_handler
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy import select
 
 from retrain import story
@@ -30,6 +31,9 @@ from retrain.site import Site
 from retrain.status import status
 
 TASK = "/dags/{dag_id}/runs/{run_id}/tasks/{task_id}"
+LOGIN = "/api/v2/auth/login"
+"""Airflow's own way to the login page of whatever auth manager there is; it comes back only to addresses of its own."""
+
 Id = Annotated[str, Path(max_length=250)]
 
 app = FastAPI(
@@ -40,6 +44,16 @@ app = FastAPI(
     openapi_url=None,
 )
 may_read = Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM))
+
+
+@app.exception_handler(HTTPException)
+async def refused(request: Request, error: HTTPException) -> Response:
+    """A browser without a session goes to Airflow's login and comes back; everybody else is told the status."""
+    if error.status_code == 401 and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        below = urlsplit(str(conf.get("api", "base_url", fallback="") or "")).path.rstrip("/")
+        return RedirectResponse(f"{below}{LOGIN}?{urlencode({'next': here})}", 302, {"Cache-Control": "no-store"})
+    return await http_exception_handler(request, error)
 
 
 @app.get(TASK, dependencies=[may_read])

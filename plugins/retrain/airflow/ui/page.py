@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from html import escape
 from typing import Any
+
+from retrain.markdown import shortened, visible
+
+LONGEST = 2000
+"""Characters of one text on a page, at most."""
 
 STYLE = """
 :root { color-scheme: light dark; --line: #d5dbe3; --soft: #f3f6f9; --good: #18794e; --bad: #c62a2f; --dim: #60646c;
@@ -20,7 +25,8 @@ h1 { font-size: 1.4rem; margin: 0 0 .25rem; } h2 { font-size: 1.05rem; margin: 2
 p.summary { font-size: 1.05rem; margin: .25rem 0 1rem; } .dim { color: var(--dim); }
 a { color: var(--accent); } nav { margin-bottom: 1rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; min-width: 24rem; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .35rem .75rem; border-bottom: 1px solid var(--line); }
+th, td { text-align: left; vertical-align: top; overflow-wrap: anywhere; max-width: 48rem;
+        padding: .35rem .75rem; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; background: var(--soft); } tbody th { width: 12rem; }
 thead + tbody td.number { text-align: right; } .good { color: var(--good); font-weight: 600; }
 .bad { color: var(--bad); font-weight: 600; }
@@ -38,6 +44,11 @@ HEADERS = {
 }
 GOOD = frozenset({"blessed", "passed", "promoted", "success", "done", "met"})
 BAD = frozenset({"vetoed", "failed", "undecided", "rolled back", "rolled_back", "broken", "stale", "upstream_failed"})
+
+
+def escape(said: str, *, longest: int = LONGEST) -> str:
+    """Text of others as text of a page: nothing in it is HTML, or turns the reading direction, or is endless."""
+    return html.escape(shortened(visible(said), longest))
 
 
 def page(title: str, *parts: str) -> str:
@@ -61,7 +72,7 @@ def paragraph(text: str, kind: str = "") -> str:
 
 def link(text: str, href: str) -> str:
     """A link to another of our own pages, or to Airflow's."""
-    return f'<a href="{escape(href, quote=True)}">{escape(text)}</a>'
+    return f'<a href="{html.escape(href, quote=True)}">{escape(text)}</a>'
 
 
 def facts(values: Mapping[str, Any]) -> str:
@@ -118,4 +129,4 @@ def spoken(name: str) -> str:
 
 def source(value: str) -> str:
     """The raw JSON, for those who want it."""
-    return f"<details><summary>As JSON</summary><pre>{escape(value)}</pre></details>"
+    return f"<details><summary>As JSON</summary><pre>{escape(value, longest=len(value))}</pre></details>"
