@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.plugins_manager import AirflowPlugin
+from airflow.sdk import conf
 
 from retrain.airflow.links import PREFIX
+
+PLACES = {
+    "nav": "retraining",
+    "dag": "retraining-dag",
+    "dag_run": "retraining-run",
+    "task": "retraining-task",
+    "task_instance": "retraining-task-instance",
+}
+"""Where in Airflow's pages the operators' page stands → its part of the address, which must differ."""
 
 
 class RetrainPlugin(AirflowPlugin):
@@ -23,6 +34,27 @@ class RetrainPlugin(AirflowPlugin):
         from retrain.airflow.ui.app import app
 
         return [{"name": "retrain", "app": app, "url_prefix": PREFIX}]
+
+    @property
+    def react_apps(self) -> list[dict[str, Any]]:
+        """The operators' page, in the navigation and as a tab.
+
+        All places bear one name: Airflow keeps what a script gave it under the name, and runs a script once.
+        The address is a path. Airflow 3.2 imports it as it stands, where a relative one would be refused.
+        """
+        from retrain.airflow.ui.bundle import SCRIPT, address
+
+        base = urlsplit(str(conf.get("api", "base_url", fallback="") or "")).path.rstrip("/") + PREFIX
+        page = {
+            "name": "Retraining",
+            "bundle_url": f"{base}/{address(SCRIPT)}",
+            "icon": f"{base}/{address('retrain.svg')}",
+            "icon_dark_mode": f"{base}/{address('retrain-dark.svg')}",
+        }
+        return [
+            {**page, "destination": destination, "url_route": route, "nav_top_level": destination == "nav"}
+            for destination, route in PLACES.items()
+        ]
 
     @property
     def fastapi_root_middlewares(self) -> list[dict[str, Any]]:

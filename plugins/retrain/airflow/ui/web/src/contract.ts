@@ -1,0 +1,281 @@
+/* What `/retrain/api/v1` answers. Moments are ISO with Z, durations seconds, shares 0..1, what is absent null. */
+
+export type Word = "UNREAD" | "BROKEN" | "FAILED" | "WAITING" | "STALE" | "DRIFTED" | "CANARY" | "NEW" | "OK";
+
+export interface Standing {
+  pipeline: string;
+  dag_id: string | null;
+  word: Word;
+  said: string;
+  champion: number | null;
+  since: string | null;
+  age: number | null;
+  limit: number | null;
+  next_run: string | null;
+  challenger: number | null;
+  phase: string | null;
+  share: number | null;
+  step: number | null;
+  steps: number | null;
+  ends: string | null;
+}
+
+export interface Fleet {
+  at: string;
+  pipelines: Standing[];
+}
+
+export interface Age {
+  subject: string;
+  age: number;
+  limit: number | null;
+  stale: boolean;
+}
+
+export interface TrainedVersion {
+  version: number;
+  standing: string;
+  reason: string;
+  trained_at: string;
+  data_end: string;
+}
+
+export interface Waiting {
+  who: string;
+  what: string;
+  since: string;
+}
+
+export interface RunLine {
+  run: string;
+  by: string;
+  began: string;
+  last: string;
+  outcome: string | null;
+  what: string;
+}
+
+export interface PipelineStatus {
+  pipeline: string;
+  standing: Standing;
+  state: string;
+  waiting: Waiting[];
+  ages: Age[];
+  versions: TrainedVersion[];
+  runs: RunLine[];
+  drift: string | null;
+  schedule: string | null;
+  next_run: string | null;
+  spec_problem: string | null;
+  clock_problem: string | null;
+  entries: number;
+}
+
+export interface ServedSpan {
+  version: number;
+  start: string;
+  end: string | null;
+  how: string;
+  reason: string;
+  by: string;
+  run: string | null;
+  entry: number;
+}
+
+export interface TrialSpan {
+  version: number;
+  start: string;
+  end: string | null;
+  outcome: string;
+  reason: string;
+  run: string | null;
+}
+
+export interface VerdictMark {
+  version: number;
+  at: string;
+  outcome: string;
+  reason: string;
+  by: string;
+  run: string | null;
+}
+
+export interface History {
+  served: ServedSpan[];
+  trials: TrialSpan[];
+  verdicts: VerdictMark[];
+}
+
+export type Outcome = "better" | "within" | "worse" | "undecided" | "not compared";
+
+export interface Line {
+  name: string;
+  metric: string;
+  better: "lower" | "higher";
+  rows: number;
+  champion: number | null;
+  challenger: number | null;
+  difference: number | null;
+  lower: number | null;
+  upper: number | null;
+  margin: number | null;
+  outcome: Outcome;
+}
+
+export interface Bars {
+  labels: string[];
+  shares: number[];
+}
+
+export interface Drift {
+  column: string;
+  value: number | null;
+  threshold: number | null;
+  drifted: boolean;
+  said: string;
+  weight: number | null;
+  before: Bars | null;
+  now: Bars | null;
+}
+
+export interface Gate {
+  gate: string;
+  outcome: string;
+  reason: string;
+}
+
+export interface VersionStory {
+  version: number;
+  standing: string;
+  reason: string;
+  run: string | null;
+  dag_id: string | null;
+  mlflow_run: string | null;
+  trained_at: string;
+  data_end: string;
+  estimator: string;
+  params: Record<string, unknown> | string;
+  train_rows: number | null;
+  verdict: { outcome: string; reason: string; by: string; gates: Gate[] } | null;
+  champion: number | null;
+  rehearsal: { passed: boolean; reason: string } | null;
+  scores: Line[];
+  slices: Line[];
+  left_out: string[];
+  changes: { what: string; before: unknown; after: unknown }[];
+  drift: Drift[];
+}
+
+export interface Expectation {
+  expectation: string;
+  column: string | null;
+  success: boolean;
+  scope: string;
+  observed: unknown;
+  unexpected_rows: number | null;
+  message: string;
+}
+
+export interface Validation {
+  key: string;
+  at: string;
+  run: string | null;
+  success: boolean;
+  rows: number;
+  expectations: Expectation[];
+  quarantine: { rows: number; columns: string[]; sample: string[][] } | null;
+}
+
+export interface DataStory {
+  validations: Validation[];
+}
+
+export interface Metric {
+  name: string;
+  unit: string | null;
+  weight: string | number | null;
+  champion: number | null;
+  challenger: number | null;
+  champion_rows: number;
+  challenger_rows: number;
+  difference: number | null;
+  lower: number | null;
+  upper: number | null;
+  margin: number;
+  worse: boolean;
+  within: boolean;
+  required: boolean;
+  summary: string;
+}
+
+export type Bound = [number | null, number | null, number | null];
+
+export interface Look {
+  at: string;
+  requests: number;
+  step: number;
+  share: number;
+  values: Record<string, Bound>;
+}
+
+export interface TrialStory {
+  version: number;
+  champion: number;
+  phase: "shadow" | "canary";
+  state: "shadowing" | "ramping" | "paused" | "promoted" | "rolled_back";
+  started: string;
+  ended: string | null;
+  step: number;
+  steps: number[];
+  share: number;
+  share_seen: number | null;
+  looked_at: string | null;
+  summary: string;
+  open: string[];
+  doubts: string[];
+  requests: { champion: number; challenger: number };
+  labels: number;
+  waiting_labels: number | null;
+  alpha: number | null;
+  patience_ends: string | null;
+  on_patience: "pause" | "rollback" | null;
+  metrics: Metric[];
+  looks: Look[];
+}
+
+export interface LedgerLine {
+  number: number;
+  at: string;
+  kind: string;
+  by: string;
+  actor: string;
+  run: string | null;
+  said: string;
+}
+
+export interface LedgerPage {
+  entries: LedgerLine[];
+  more: boolean;
+}
+
+export interface Act {
+  act: string;
+  title: string;
+  will: string;
+  possible: boolean;
+  why_not: string | null;
+  versions: { version: number; said: string }[];
+  head: number;
+  call: { method: string; path: string; body: Record<string, unknown> } | null;
+}
+
+export interface Done {
+  act: string;
+  said: string;
+  entry: number | null;
+}
+
+export interface RunStory {
+  pipeline: string;
+  version: number | null;
+}

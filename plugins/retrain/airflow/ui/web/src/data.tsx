@@ -1,0 +1,110 @@
+/* What the newest validations found, failures first, and the rows that were put in quarantine. */
+
+import { ours } from "./api";
+import type { DataStory, Expectation, Validation } from "./contract";
+import { Shown, useLoaded } from "./load";
+import { Badge, Name, Section, Table, Text, Title, plain } from "./parts";
+import { moment, number } from "./words";
+
+export function DataView({ pipeline, take }: { pipeline: string; take: boolean }) {
+  const data = useLoaded<DataStory>(`pipelines/${encodeURIComponent(pipeline)}/data`);
+  return (
+    <>
+      <Title take={take}>
+        Data of <Name>{pipeline}</Name>
+      </Title>
+      <Shown of={data} what="The validations">
+        {({ validations }) =>
+          validations.length === 0 ? (
+            <p class="note">No data has been validated yet.</p>
+          ) : (
+            <>
+              {validations.map((one, index) => (
+                <Checked key={one.key} pipeline={pipeline} of={one} newest={index === 0} />
+              ))}
+            </>
+          )
+        }
+      </Shown>
+    </>
+  );
+}
+
+function Checked({ pipeline, of, newest }: { pipeline: string; of: Validation; newest: boolean }) {
+  const failed = of.expectations.filter((one) => !one.success);
+  const passed = of.expectations.filter((one) => one.success);
+  return (
+    <Section title={`${newest ? "Newest validation" : "Validation"} of ${moment(of.at)}`}>
+      <p>
+        <Badge>{of.success ? "passed" : "failed"}</Badge> {number(of.rows)} rows;{" "}
+        {failed.length === 0 ? `all ${passed.length} expectations met` : `${failed.length} of ${of.expectations.length} expectations not met`}
+        {of.run && (
+          <>
+            {" "}
+            in run <Text most={60}>{of.run}</Text>
+          </>
+        )}
+      </p>
+      {failed.length > 0 && <Expectations of={failed} label={`Expectations not met at ${moment(of.at)}`} />}
+      {of.quarantine && <Quarantine pipeline={pipeline} of={of} />}
+      {passed.length > 0 && (
+        <details>
+          <summary>{passed.length} expectations met</summary>
+          <Expectations of={passed} label={`Expectations met at ${moment(of.at)}`} />
+        </details>
+      )}
+    </Section>
+  );
+}
+
+function Expectations({ of, label }: { of: Expectation[]; label: string }) {
+  return (
+    <Table label={label} head={["Expectation", "Column", "Observed", "Rows", "On", "It says"]}>
+      {of.map((one, index) => (
+        <tr key={index}>
+          <th scope="row">
+            <Text most={80}>{one.expectation}</Text>
+          </th>
+          <td>{one.column === null ? "–" : <Text most={60}>{one.column}</Text>}</td>
+          <td>
+            <Text most={80}>{typeof one.observed === "number" ? number(one.observed) : plain(one.observed)}</Text>
+          </td>
+          <td class="number">{one.unexpected_rows === null ? "–" : number(one.unexpected_rows)}</td>
+          <td>
+            <Text most={40}>{one.scope}</Text>
+          </td>
+          <td class="prose">
+            <Text>{one.message}</Text>
+          </td>
+        </tr>
+      ))}
+    </Table>
+  );
+}
+
+function Quarantine({ pipeline, of }: { pipeline: string; of: Validation }) {
+  const kept = of.quarantine!;
+  const file = ours(`pipelines/${encodeURIComponent(pipeline)}/data/${encodeURIComponent(of.key)}/quarantine`);
+  return (
+    <>
+      <div class="between">
+        <h3>{number(kept.rows)} rows in quarantine</h3>
+        <a href={file} download={`${pipeline}-quarantine.csv`}>
+          All of them, as CSV
+        </a>
+      </div>
+      {kept.sample.length < kept.rows && <p class="dim">The first {kept.sample.length} are shown.</p>}
+      <Table label={`Rows in quarantine of ${moment(of.at)}`} head={kept.columns.map((name) => <Text most={60}>{name}</Text>)}>
+        {kept.sample.map((row, index) => (
+          <tr key={index}>
+            {row.map((cell, column) => (
+              <td key={column}>
+                <Text most={200}>{cell}</Text>
+              </td>
+            ))}
+          </tr>
+        ))}
+      </Table>
+    </>
+  );
+}

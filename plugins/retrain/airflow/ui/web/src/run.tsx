@@ -1,0 +1,38 @@
+/* What a run of Airflow's came to: the story of the version it made. */
+
+import type { RunStory } from "./contract";
+import { Cannot, Shown, useLoaded } from "./load";
+import { Foreign, PipelineView } from "./pipeline";
+import { Name, Title } from "./parts";
+import { VersionView } from "./version";
+
+export function RunView({ dag, run, take }: { dag: string; run: string; take: boolean }) {
+  const story = useLoaded<RunStory>(`runs/${encodeURIComponent(dag)}/${encodeURIComponent(run)}`, 30_000);
+  if (story.value === undefined && story.trouble?.status === 404) return <Foreign name={dag} />;
+  if (story.value === undefined && story.trouble) {
+    return (
+      <>
+        <Title take={take}>
+          Run <Name>{run}</Name>
+        </Title>
+        <Cannot what="This run" trouble={story.trouble} again={story.again} />
+      </>
+    );
+  }
+  return (
+    <Shown of={story} what="This run">
+      {({ pipeline, version }) =>
+        version === null ? (
+          <>
+            <p class="note">
+              The run <Name>{run}</Name> has trained no version, or not yet. This is how its pipeline stands.
+            </p>
+            <PipelineView pipeline={pipeline} foreign={false} take={take} />
+          </>
+        ) : (
+          <VersionView pipeline={pipeline} of={version} take={take} />
+        )
+      }
+    </Shown>
+  );
+}
