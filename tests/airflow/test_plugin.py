@@ -166,19 +166,7 @@ def address(page: str = "", *, dag_id: str = "visits") -> str:
     return f"/retrain/dags/{dag_id}/runs/{RUN}/tasks/{TASK}{page}"
 
 
-def test_every_route_asks_who_you_are_and_whether_you_may(server: FastAPI, verdict: Verdict) -> None:
-    from retrain.airflow.ui.app import app
-
-    routes = [route for route in app.routes if hasattr(route, "methods")]
-    assert len(routes) == 3
-    for route in routes:
-        assert route.methods <= {"GET", "HEAD"}
-        path = "/retrain" + route.path.format(dag_id="visits", run_id=RUN, task_id=TASK)
-        assert TestClient(server).get(path).status_code == 401
-        assert TestClient(server, headers={"Authorization": "Bearer nonsense"}).get(path).status_code == 403
-        assert client(server, role=None).get(path).status_code == 403
-        assert client(server, role="viewer").get(path).status_code == 200
-        assert client(server, role="admin").post(path).status_code == 405
+def test_the_routes_are_described_to_nobody_who_only_looks_around(server: FastAPI) -> None:
     for path in ("/retrain/docs", "/retrain/openapi.json", "/retrain/redoc"):
         assert client(server, role="admin").get(path).status_code == 404
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, TypeVar
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
-from fastapi import APIRouter, BackgroundTasks, Body, Depends, HTTPException, Query
+from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Query
 from fastapi.responses import Response
 
 from retrain.airflow.ui import access, runs
@@ -47,6 +47,9 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/api/v1")
 reading = Deadline()
+SOON = 1.2
+"""Seconds; a pipeline whose ledger is not read by then is told as unread, with all others."""
+
 deciding = Deadline(seconds=20.0)
 """A decision that is being written is waited for longer: whoever asked must know whether it was."""
 
@@ -78,7 +81,9 @@ OURS: dict[ActName, Callable[[Ledger, Asked, str], Entry]] = {
 async def pipelines(session: SessionDep, user: GetUserDep) -> Fleet:
     """Every pipeline the caller may see, worst first."""
     names = access.readable(session, user)
-    found = await _read(("fleet", *sorted(names)), lambda: fleet(site(), sorted(names)), of="the pipelines' ledgers")
+    found = await _read(
+        ("fleet", *sorted(names)), lambda: fleet(site(), sorted(names), within=SOON), of="the pipelines' ledgers"
+    )
     told = [one.model_copy(update={"dag_id": names[one.pipeline]}) for one in found.pipelines]
     return found.model_copy(update={"pipelines": tuple(told)})
 
@@ -156,9 +161,7 @@ async def possible(p: Name, dag_ids: Reads, session: SessionDep, user: GetUserDe
 
 
 @router.post("/pipelines/{p}/acts/{act}", dependencies=[Depends(access.says_json)])
-async def decide(
-    p: Name, act: ActName, asked: Annotated[Asked, Body()], _dags: Steers, user: GetUserDep, later: BackgroundTasks
-) -> Done:
+async def decide(p: Name, act: ActName, asked: Asked, _dags: Steers, user: GetUserDep, later: BackgroundTasks) -> Done:
     """Decide something: one ledger entry in the caller's name, or none, and then the answer says who was first."""
     if act not in OURS:
         raise HTTPException(404, f"There is no act '{act}' here.")

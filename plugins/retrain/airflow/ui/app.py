@@ -1,28 +1,28 @@
-"""The pages behind the tasks' links, served by Airflow's API server below ``/retrain``.
+"""What Airflow's API server serves below ``/retrain``: the operators' page, its API, and the pages behind tasks' links.
 
-A page is named by a task instance, never by an artifact, and shows what that task handed on. So whoever may read a
-Dag's XComs may read its pages, and nobody else. Only GET; nothing here changes anything.
+A task's page is named by a task instance, never by an artifact, and shows what that task handed on. So whoever may
+read a Dag's XComs may read its pages, and nobody else.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import get_user, requires_access_dag
 from airflow.configuration import conf
 from airflow.models.xcom import XComModel
-from fastapi import Depends, FastAPI, HTTPException, Path, Request
-from fastapi.exception_handlers import http_exception_handler
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi import Depends, FastAPI, Path
+from fastapi.responses import HTMLResponse
 from sqlalchemy import select
 
 from retrain import story
 from retrain.airflow.hooks.site import SiteHook
 from retrain.airflow.links import PREFIX
-from retrain.airflow.ui import evidence
+from retrain.airflow.ui import api, evidence, shell
+from retrain.airflow.ui.faults import told_by
 from retrain.airflow.ui.page import HEADERS, link
 from retrain.artifacts import Ref
 from retrain.errors import RetrainError
@@ -31,9 +31,6 @@ from retrain.site import Site
 from retrain.status import status
 
 TASK = "/dags/{dag_id}/runs/{run_id}/tasks/{task_id}"
-LOGIN = "/api/v2/auth/login"
-"""Airflow's own way to the login page of whatever auth manager there is; it comes back only to addresses of its own."""
-
 Id = Annotated[str, Path(max_length=250)]
 
 app = FastAPI(
@@ -43,17 +40,10 @@ app = FastAPI(
     redoc_url=None,
     openapi_url=None,
 )
+told_by(app)
+app.include_router(api.router)
+app.include_router(shell.router)
 may_read = Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM))
-
-
-@app.exception_handler(HTTPException)
-async def refused(request: Request, error: HTTPException) -> Response:
-    """A browser without a session goes to Airflow's login and comes back; everybody else is told the status."""
-    if error.status_code == 401 and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
-        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        below = urlsplit(str(conf.get("api", "base_url", fallback="") or "")).path.rstrip("/")
-        return RedirectResponse(f"{below}{LOGIN}?{urlencode({'next': here})}", 302, {"Cache-Control": "no-store"})
-    return await http_exception_handler(request, error)
 
 
 @app.get(TASK, dependencies=[may_read])

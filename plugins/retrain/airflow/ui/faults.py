@@ -1,13 +1,19 @@
-"""What goes wrong, as the API says it: what happened, where, what to do now."""
+"""What goes wrong, as the app says it: what happened, where, what to do now; and whoever has to log in is led there."""
 
 from __future__ import annotations
 
+from urllib.parse import urlencode, urlsplit
+
+from airflow.configuration import conf
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from retrain.errors import ObjectMissing, ReleaseError, RetrainError, UsageError
+
+LOGIN = "/api/v2/auth/login"
+"""Airflow's own way to the login page of whatever auth manager there is; it comes back only to addresses of its own."""
 
 NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
@@ -19,15 +25,27 @@ def told_by(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
-def _ours(_request: Request, error: Exception) -> JSONResponse:
+def _ours(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RetrainError)
-    status = 409 if isinstance(error, ReleaseError) else 422 if isinstance(error, UsageError) else 503
-    status = 404 if isinstance(error, ObjectMissing) else status
-    return _said(status, error.what, error.where, error.do)
+    return _said(_status(request, error), error.what, error.where, error.do)
 
 
-def _http(_request: Request, error: Exception) -> JSONResponse:
+def _status(request: Request, error: RetrainError) -> int:
+    """Whose fault it is: what stands in the ledger, what was asked for, or the store."""
+    if isinstance(error, ReleaseError):
+        return 409
+    if isinstance(error, UsageError | ObjectMissing):  # who only looks has asked for what is not there
+        return 404 if request.method == "GET" else 422
+    return 503
+
+
+def _http(request: Request, error: Exception) -> Response:
+    """A browser without a session goes to Airflow's login and comes back; everybody else is told the status."""
     assert isinstance(error, HTTPException)
+    if error.status_code == 401 and request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        below = urlsplit(str(conf.get("api", "base_url", fallback="") or "")).path.rstrip("/")
+        return RedirectResponse(f"{below}{LOGIN}?{urlencode({'next': here})}", 302, {"Cache-Control": "no-store"})
     return _said(error.status_code, str(error.detail), None, None)
 
 
