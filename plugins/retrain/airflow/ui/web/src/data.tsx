@@ -3,7 +3,7 @@
 import { ours } from "./api";
 import type { DataStory, Expectation, Validation } from "./contract";
 import { Shown, useLoaded } from "./load";
-import { Badge, Name, Section, Table, Text, Title, plain } from "./parts";
+import { Badge, Name, Right, Section, Table, Text, Title, plain } from "./parts";
 import { moment, number } from "./words";
 
 export function DataView({ pipeline, take }: { pipeline: string; take: boolean }) {
@@ -59,7 +59,7 @@ function Checked({ pipeline, of, newest }: { pipeline: string; of: Validation; n
 
 function Expectations({ of, label }: { of: Expectation[]; label: string }) {
   return (
-    <Table label={label} head={["Expectation", "Column", "Observed", "Rows", "On", "It says"]}>
+    <Table label={label} head={["Expectation", "Column", "Observed", <Right>Rows</Right>, "On", "It says"]}>
       {of.map((one, index) => (
         <tr key={index}>
           <th scope="row">
@@ -94,12 +94,12 @@ function Quarantine({ pipeline, of }: { pipeline: string; of: Validation }) {
         </a>
       </div>
       {kept.sample.length < kept.rows && <p class="dim">The first {kept.sample.length} are shown.</p>}
-      <Table label={`Rows in quarantine of ${moment(of.at)}`} head={kept.columns.map((name) => <Text most={60}>{name}</Text>)}>
+      <Table flat label={`Rows in quarantine of ${moment(of.at)}`} head={kept.columns.map((name) => <Text most={60}>{name}</Text>)}>
         {kept.sample.map((row, index) => (
           <tr key={index}>
             {row.map((cell, column) => (
               <td key={column}>
-                <Text most={200}>{cell}</Text>
+                <Text most={60}>{cell}</Text>
               </td>
             ))}
           </tr>

@@ -77,9 +77,9 @@ function Pipelines({ of }: { of: Standing[] }) {
 const HEAD = [
   "Health",
   "Pipeline",
-  <span class="wide">Serves</span>,
-  <span class="wide">Age of its data</span>,
-  <span class="wide">Next run</span>,
+  "Serves",
+  "Age of its data",
+  "Next run",
 ];
 
 function Row({ of }: { of: Standing }) {
@@ -96,11 +96,11 @@ function Row({ of }: { of: Standing }) {
           <Text>{of.said}</Text>
         </div>
       </th>
-      <td class="wide">{of.champion === null ? "nothing" : <VersionLink pipeline={of.pipeline} of={of.champion} />}</td>
-      <td class="wide">
+      <td class="small nowrap">{of.champion === null ? "nothing" : <VersionLink pipeline={of.pipeline} of={of.champion} />}</td>
+      <td class="small">
         <AgeOf of={of} />
       </td>
-      <td class="wide">
+      <td class="small">
         <NextRun at={of.next_run} />
       </td>
     </tr>

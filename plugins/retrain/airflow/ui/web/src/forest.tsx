@@ -1,13 +1,13 @@
 /* Differences with their intervals, as a forest plot that is a table: each row has its picture and its numbers. */
 
 import { scaleLinear } from "d3-scale";
-import { useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Line } from "./contract";
-import { Badge, Scroll, Text } from "./parts";
+import { Badge, name, Scroll, Text } from "./parts";
 import { number, signed } from "./words";
 
 const FIRST = 12;
-const WIDTH = 240;
+const WIDTH = 320;
 const HEIGHT = 28;
 const PAD = 8;
 
@@ -26,19 +26,24 @@ export function Forest({ of, label }: { of: Line[]; label: string }) {
 
 function Group({ metric, lines, label }: { metric: string; lines: Line[]; label: string }) {
   const [all, setAll] = useState(false);
-  const reach = Math.max(...lines.flatMap(ends).map(Math.abs), Number.MIN_VALUE);
-  const x = scaleLinear().domain([-reach * 1.05, reach * 1.05]).range([PAD, WIDTH - PAD]);
+  const reach = [...lines.flatMap(ends), 0];
+  const [low, high] = [Math.min(...reach), Math.max(...reach)];
+  const room = (high - low || 1) * 0.05;
+  const x = scaleLinear().domain([low - room, high + room]).range([PAD, WIDTH - PAD]);
+  const own = useRef<HTMLTableElement>(null);
+  useLayoutEffect(() => name(own.current));
   const shown = all ? lines : lines.slice(0, FIRST);
   return (
     <>
       <Scroll label={`${label}: ${metric}`}>
-        <table class="forest">
+        <table ref={own} class="forest stack">
+          <caption>
+            <Text most={60}>{metric}</Text>
+            <span class="dim">, {lines[0]!.better} is better</span>
+          </caption>
           <thead>
             <tr>
-              <th scope="col">
-                <Text most={60}>{metric}</Text>
-                <span class="dim">, {lines[0]!.better} is better</span>
-              </th>
+              <th scope="col">{label.replace(/s$/, "")}</th>
               <th scope="col" class="plot">
                 <span class="between">
                   <span>← better</span>
@@ -46,10 +51,10 @@ function Group({ metric, lines, label }: { metric: string; lines: Line[]; label:
                 </span>
               </th>
               <th scope="col">Difference</th>
-              <th scope="col" class="wide">Champion</th>
-              <th scope="col" class="wide">Challenger</th>
-              <th scope="col" class="wide">Margin</th>
-              <th scope="col" class="wide">Held-out rows</th>
+              <th scope="col" class="wide number">Champion</th>
+              <th scope="col" class="wide number">Challenger</th>
+              <th scope="col" class="wide number">Margin</th>
+              <th scope="col" class="wide number">Held-out rows</th>
             </tr>
           </thead>
           <tbody>
@@ -62,7 +67,7 @@ function Group({ metric, lines, label }: { metric: string; lines: Line[]; label:
                   <Whisker of={line} x={x} />
                 </td>
                 <td class="nowrap">
-                  {line.difference === null ? "–" : signed(line.difference)}
+                  {line.difference === null ? "–" : signed(line.difference)}{" "}
                   <div class="dim">{interval(line)}</div>
                 </td>
                 <td class="wide number">{line.champion === null ? "–" : number(line.champion)}</td>
@@ -109,7 +114,8 @@ export function harm(line: Line): { low: number | null; high: number | null; mid
 }
 
 function ends(line: Line): number[] {
-  return [line.lower, line.upper, line.difference, line.margin].filter((value) => value !== null);
+  const { low, high, middle } = harm(line);
+  return [low, high, middle, line.margin].filter((value) => value !== null);
 }
 
 function interval(line: Line): string {

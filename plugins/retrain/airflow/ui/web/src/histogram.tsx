@@ -2,7 +2,7 @@
 
 import { scaleBand, scaleLinear } from "d3-scale";
 import type { Bars } from "./contract";
-import { Table, Text, useWidth } from "./parts";
+import { Right, Table, Text, useWidth } from "./parts";
 import { cut, inert, share } from "./words";
 
 const HEIGHT = 132;
@@ -45,7 +45,7 @@ export function Histogram({ column, before, now }: { column: string; before: Bar
       </p>
       <details>
         <summary>As a table</summary>
-        <Table label={`Distribution of ${inert(cut(column, 80))}`} head={["Value", "The champion's data", "Now"]}>
+        <Table label={`Distribution of ${inert(cut(column, 80))}`} head={["Value", <Right>The champion's data</Right>, <Right>Now</Right>]}>
           {labels.map((label) => (
             <tr key={label}>
               <th scope="row"><Text most={60}>{label}</Text></th>

@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 import { get, Trouble } from "./api";
 import type { LedgerLine, LedgerPage } from "./contract";
 import { Cannot, Shown, useLoaded } from "./load";
-import { Moment, Table, Text, Title, Name } from "./parts";
+import { Moment, Name, Right, Table, Text, Title } from "./parts";
 
 export function LedgerView({ pipeline, take }: { pipeline: string; take: boolean }) {
   return (
@@ -38,7 +38,7 @@ function Ledger({ pipeline }: { pipeline: string }) {
         if (entries.length === 0) return <p class="note">Nothing has been written yet.</p>;
         return (
           <>
-            <Table label="Ledger, newest first" head={["No.", "When", "What", "By", "It says"]}>
+            <Table label="Ledger, newest first" head={[<Right>No.</Right>, "When", "What", "By", "It says"]}>
               {entries.map((entry) => (
                 <tr key={entry.number}>
                   <td class="number">{entry.number.toLocaleString("en")}</td>

@@ -1,7 +1,7 @@
 /* Small things that every view is made of. All text from elsewhere goes through <Text>. */
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { airflow } from "./api";
 import { href, type Route } from "./route";
 import { cut, duration, inert, moment, utc, version } from "./words";
@@ -90,17 +90,22 @@ export function RunLink({ dag, run }: { dag: string | null; run: string | null }
   if (run === null) return <>–</>;
   if (dag === null) return <Text most={60}>{run}</Text>;
   return (
-    <a href={airflow(`dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}`)} title={inert(cut(run, 200))}>
+    <a class="run" href={airflow(`dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}`)} title={inert(cut(run, 200))}>
       <Name most={44}>{run}</Name>
     </a>
   );
 }
 
-/** A table that scrolls by itself where it is too wide, by keyboard too. */
-export function Table(props: { label: string; head: ComponentChildren[]; class?: string; children: ComponentChildren }) {
+/**
+ * A table that scrolls by itself where it is too wide, by keyboard too. On a narrow screen each row is a block of
+ * named values, unless it is `flat`: many columns of short values.
+ */
+export function Table(props: Tabular) {
+  const own = useRef<HTMLTableElement>(null);
+  useLayoutEffect(() => name(own.current));
   return (
     <Scroll label={props.label}>
-      <table class={props.class ?? ""}>
+      <table ref={own} class={`${props.flat ? "flat" : "stack"} ${props.class ?? ""}`}>
         <thead>
           <tr>
             {props.head.map((title, index) => (
@@ -114,6 +119,35 @@ export function Table(props: { label: string; head: ComponentChildren[]; class?:
       </table>
     </Scroll>
   );
+}
+
+/** The head of a column of numbers, which stand at the right. */
+export function Right({ children }: { children: ComponentChildren }) {
+  return <span class="right">{children}</span>;
+}
+
+interface Tabular {
+  label: string;
+  head: ComponentChildren[];
+  class?: string;
+  flat?: boolean;
+  children: ComponentChildren;
+}
+
+/** Each cell knows its column's title, and stays a cell when it is shown as a block. */
+export function name(table: HTMLTableElement | null): void {
+  if (!table) return;
+  const titles = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => cell.textContent ?? "");
+  table.setAttribute("role", "table");
+  for (const part of [table.tHead, ...table.tBodies]) part?.setAttribute("role", "rowgroup");
+  for (const row of table.rows) {
+    row.setAttribute("role", "row");
+    for (const cell of row.cells) {
+      const head = cell.scope === "col" ? "columnheader" : "rowheader";
+      cell.setAttribute("role", cell.tagName === "TH" ? head : "cell");
+      if (cell.tagName === "TD") cell.dataset["label"] = titles[cell.cellIndex] ?? "";
+    }
+  }
 }
 
 export function Scroll({ label, children }: { label: string; children: ComponentChildren }) {
@@ -152,11 +186,10 @@ export function Title({ children, take = true }: { children: ComponentChildren; 
 }
 
 export function Section({ title, children, aside }: { title: string; children: ComponentChildren; aside?: ComponentChildren }) {
-  const id = useId();
   return (
-    <section aria-labelledby={id}>
+    <section>
       <div class="between">
-        <h2 id={id}>{title}</h2>
+        <h2>{title}</h2>
         {aside}
       </div>
       {children}

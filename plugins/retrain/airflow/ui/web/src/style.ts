@@ -30,7 +30,7 @@ h3 { font-size: .98rem; margin: 1rem 0 .4rem; overflow-wrap: anywhere; }
 h1:focus { outline: none; }
 .head h1 { margin-right: .2rem; }
 p { margin: .4rem 0; }
-p, li, dd, td, th, summary, output { overflow-wrap: anywhere; }
+p, li, dd, summary, output, .prose, .said { overflow-wrap: anywhere; } td, th { overflow-wrap: break-word; }
 .lead { font-size: 1.05rem; }
 .dim { color: var(--dim); }
 .is-warn { color: var(--warn); font-weight: 600; }
@@ -56,8 +56,9 @@ button.quiet { border: 0; background: none; padding: 0 .2rem; color: var(--accen
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .7rem; border-bottom: 1px solid var(--line); min-width: 4rem; }
 th { font-weight: 600; } thead th { background: var(--soft); white-space: nowrap; } tbody th { min-width: 8rem; }
-td.number { text-align: right; white-space: nowrap; } .nowrap { white-space: nowrap; } td.prose { min-width: 16rem; }
-.fleet td:first-child { width: 1%; } .fleet tbody tr { content-visibility: auto; contain-intrinsic-size: auto 3.6rem; }
+td.number, th.number, th:has(> .right) { text-align: right; } time { white-space: nowrap; }
+caption { text-align: left; padding: .5rem 0 .25rem; font-weight: 600; } td.number { white-space: nowrap; } .nowrap { white-space: nowrap; } td.prose { min-width: 16rem; } .run, .flat td, .flat th { white-space: nowrap; }
+.fleet td:first-child { width: 1%; }
 .fleet .said { font-weight: 400; color: var(--dim); } .filters { margin: .5rem 0 .75rem; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .5rem 1.25rem; margin: .9rem 0; }
 .facts dt { color: var(--dim); font-size: .88rem; } .facts dd { margin: 0; }
@@ -93,12 +94,21 @@ svg .worse { stroke: var(--bad); } svg .point.worse { fill: var(--bad); } svg .b
 svg .band { fill: var(--accent); fill-opacity: .2; } svg .line { fill: none; stroke: var(--accent); stroke-width: 2; }
 svg .before { fill: var(--old); } svg .now { fill: var(--accent); } .key.before { background: var(--old); } .key.now { background: var(--accent); }
 .chart { cursor: crosshair; }
-.forest th .badge { margin-left: .3rem; } .forest .plot { width: 256px; min-width: 256px; }
+.forest th .badge { margin-left: .3rem; } @media (min-width: 641px) {
+  .forest { table-layout: fixed; min-width: 62rem; } .forest .plot { width: 348px; } .forest th:first-child { width: 15rem; }
+}
 @media (max-width: 640px) {
-  .page { padding: 0 .75rem 2rem; } .wide { display: none; } th, td { padding: .4rem .45rem; }
-  td:has(> .wide:only-child), th:has(> .wide:only-child) { display: none; }
-  .tabs { margin-left: 0; width: 100%; } td.prose { min-width: 12rem; } tbody th { min-width: 6rem; }
-  .forest .plot { min-width: 160px; width: 160px; } .forest .plot svg { width: 150px; }
+  .page { padding: 0 .75rem 2rem; } .tabs { margin-left: 0; width: 100%; }
+  .stack, .stack tbody, .stack tr, .stack td, .stack th { display: block; min-width: 0; width: auto; border: 0; }
+  .stack caption { display: block; } .stack thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
+  .stack tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }
+  .stack td, .stack th { padding: .08rem 0; white-space: normal; overflow-wrap: anywhere; }
+  .stack td.number { text-align: left; white-space: normal; }
+  .stack td[data-label]::before { content: attr(data-label) ": "; color: var(--dim); font-size: .88rem; }
+  .stack td[data-label=""]::before, .stack td:has(> .badge:only-child)::before, .stack td.plot::before { content: none; }
+  .stack .run { white-space: normal; }
+  .fleet td.small { display: inline; margin-right: .6rem; font-size: .9rem; }
+  .forest td.wide { display: none; } .forest td .dim { display: inline; } .forest .plot { width: 100%; }
 }
 @media (prefers-reduced-motion: no-preference) { .chip, button { transition: border-color .15s; } }
 `;

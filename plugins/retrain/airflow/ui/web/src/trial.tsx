@@ -3,7 +3,7 @@
 import { Acts } from "./acts";
 import type { Metric, TrialStory } from "./contract";
 import { Shown, useLoaded } from "./load";
-import { Badge, Facts, Link, Moment, Name, Section, Table, Text, Title, VersionLink, fromNow } from "./parts";
+import { Badge, Facts, Link, Moment, Name, Right, Section, Table, Text, Title, VersionLink, fromNow } from "./parts";
 import { Sequence } from "./sequence";
 import { number, share, signed } from "./words";
 
@@ -147,9 +147,20 @@ function Open({ of }: { of: TrialStory }) {
   );
 }
 
+const HEAD = [
+  "Metric",
+  "Now",
+  <Right>Champion</Right>,
+  <Right>Challenger</Right>,
+  "Difference",
+  <Right>Margin</Right>,
+  <Right>Answers of both</Right>,
+  "Needed",
+];
+
 function Metrics({ of }: { of: Metric[] }) {
   return (
-    <Table label="Metrics now" head={["Metric", "Now", "Champion", "Challenger", "Difference", "Margin", "Answers", "Needed"]}>
+    <Table label="Metrics now" head={HEAD}>
       {of.map((metric) => (
         <tr key={metric.name}>
           <th scope="row">

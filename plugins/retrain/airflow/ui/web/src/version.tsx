@@ -5,7 +5,7 @@ import type { Drift, Gate, VersionStory } from "./contract";
 import { Forest } from "./forest";
 import { Histogram } from "./histogram";
 import { Cannot, Shown, useLoaded } from "./load";
-import { Badge, Facts, Moment, Name, plain, RunLink, Section, Table, Text, Title, VersionLink } from "./parts";
+import { Badge, Facts, Moment, Name, plain, Right, RunLink, Section, Table, Text, Title, VersionLink } from "./parts";
 import { number, version } from "./words";
 
 export function VersionView({ pipeline, of, take }: { pipeline: string; of: number; take: boolean }) {
@@ -114,7 +114,7 @@ function Comparison({ of }: { of: VersionStory }) {
       )}
       {of.scores.length + of.slices.length > 0 && (
         <p class="legend dim">
-          ● difference of challenger and champion, with its interval. Dashed: the margin; solid: no difference.
+          ● difference of challenger and champion, with its interval; to the right is worse. Dashed: the margin; solid: no difference.
         </p>
       )}
       {of.left_out.length > 0 && (
@@ -170,7 +170,7 @@ function Drifted({ of }: { of: Drift[] }) {
       {calm.length > 0 && (
         <details>
           <summary>{calm.length} columns have not drifted</summary>
-          <Table label="Columns that have not drifted" head={["Column", "Distance", "Allowed", "It says"]}>
+          <Table label="Columns that have not drifted" head={["Column", <Right>Distance</Right>, <Right>Allowed</Right>, "It says"]}>
             {calm.map((one) => (
               <tr key={one.column}>
                 <th scope="row"><Text most={60}>{one.column}</Text></th>

@@ -64,11 +64,9 @@ export function utc(iso: string): string {
   return Number.isNaN(at.getTime()) ? iso : `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-/** Text of unknown origin: what would steer a terminal or turn the line around is shown, not obeyed. */
+/** Text of unknown origin: what would steer a terminal, hide, or turn the line around is shown as �, not obeyed. */
 export function inert(text: string): string {
-  return text
-    .replace(/[\u0000-\u0008\u000b-\u001f]/g, (control) => String.fromCharCode(0x2400 + control.charCodeAt(0)))
-    .replace(/[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, "\ufffd");
+  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, "\ufffd");
 }
 
 /** The first so many characters. */
