@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from hostile_names import HOSTILE
 from retrain import cli
 from retrain.artifacts import ModelRef, Ref, Report, Request, canonical, now
 from retrain.audit import page, suite
@@ -447,9 +449,60 @@ def test_status_says_who_serves_and_what_comes(typed: Typed, settings: Settings,
 
 
 def test_status_of_a_new_pipeline_and_of_all(typed: Typed, settings: Settings) -> None:
-    found = typed("status", "--json").json
-    assert [(each["pipeline"], each["champion"], each["state"]) for each in found] == [("p", None, "nothing served")]
-    assert "none" in typed("status").out
+    found = typed("status", "--json").json["pipelines"]
+    assert [(each["pipeline"], each["champion"], each["word"]) for each in found] == [("p", None, "NEW")]
+    assert typed("status").out.split() == ["NEW", "p", "nothing", "has", "been", "released", "yet"]
+    one = typed("status", "p", "--json").json
+    assert (one["champion"], one["state"], one["standing"]) == (None, "nothing served", found[0])
+
+
+def test_status_of_all_is_one_table_the_worst_first_and_one_that_is_broken_is_a_row(
+    typed: Typed, settings: Settings, ledger: Ledger
+) -> None:
+    write_spec(settings, "fine")
+    write_spec(settings, "broken", "task: [")
+    (settings.home / "store/p/ledger/00000003.json").write_text("{}")
+    shown = typed("status")
+    rows = [line.split()[:2] for line in shown.out.splitlines() if not line.startswith(" ")]
+    assert rows == [["UNREAD", "p"], ["BROKEN", "broken"], ["NEW", "fine"]]
+    assert "broken at entry 3" in " ".join(shown.out.split())
+    assert shown.status == 3, "as where only that one was asked for"
+    found = typed("status", "--json")
+    assert ([each["word"] for each in found.json["pipelines"]], found.status) == (["UNREAD", "BROKEN", "NEW"], 3)
+
+
+@pytest.mark.parametrize("columns", [80, 60, 132])
+def test_status_of_all_fits_the_terminal_and_cuts_nothing(
+    typed: Typed, settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    long = "a" * 63
+    write_spec(settings, long, "x" * 300)
+    monkeypatch.setattr("retrain.commands.status.console", lambda: Console(width=columns, soft_wrap=True))
+    out = typed("status").out
+    assert max(map(len, out.splitlines())) <= columns
+    assert "".join(out.split()).count("a") >= 63
+    assert "…" not in out
+    assert {"is", "not", "a", "mapping.", "line", "1."} <= set(out.split())
+
+
+@pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE)
+def test_nothing_that_a_terminal_obeys_comes_out_of_a_status(
+    typed: Typed, settings: Settings, ledger: Ledger, name: str
+) -> None:
+    shadow = machine.start_shadow(ledger.release(), served(3), shadow=0.5, steps=(0.1,), reason=name)
+    ledger.append(shadow, actor=f"airflow:{name}", run=name, after=ledger.head)
+    ledger.append(machine.pause(shadow, reason=name), actor=f"airflow:{name}", run=name, after=ledger.head)
+    for arguments in (["status"], ["status", "p"]):
+        out = typed(*arguments).out
+        assert all(letter.isprintable() or letter == "\n" for letter in out)
+        told = "".join(letter if letter.isprintable() else " " for letter in name)
+        assert "".join(told.split()) in "".join(out.split()), "and nothing is left out, nor taken for markup"
+
+
+def write_spec(settings: Settings, name: str, text: str | None = None) -> None:
+    file = settings.pipelines / name / "pipeline.yaml"
+    file.parent.mkdir()
+    file.write_text(text or SPEC.replace("name: p", f"name: {name}"))
 
 
 def test_status_of_a_broken_spec_still_says_who_serves(typed: Typed, settings: Settings, ledger: Ledger) -> None:

@@ -3,70 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from ledger_world import body as body_of
-from retrain.artifacts import ModelRef, Ref, Report, Request, now
-from retrain.ledger import Ledger, Release, Served, overrule
+from retrain.artifacts import now
+from retrain.ledger import Ledger, overrule
 from retrain.ledger import ledger as ledgers
 from retrain.ledger import release as machine
 from retrain.site import Site
-from retrain.status import PipelineStatus, status
-
-YAML = """\
-name: visits
-task: binary
-schedule: "0 6 * * *"
-source: {files: "*.csv", timestamp: at, label: late, window: 90d}
-train: {candidates: [{estimator: sklearn.dummy.DummyClassifier}]}
-staleness: {model: 30d}
-"""
-
-
-def served(number: int) -> Served:
-    return Served(version=number, model=ModelRef(digest=f"{number:064x}", path=f"m/{number}", files={}))
-
-
-@pytest.fixture
-def ledger(site: Site) -> Ledger:
-    """A pipeline with a spec; versions 1 and 2 are trained and blessed, and nothing is released."""
-    write(site, YAML)
-    ledger = site.ledger("visits")
-    for number in (1, 2):
-        train(ledger, number, now() - timedelta(days=10 - number))
-    return ledger
-
-
-def write(site: Site, text: str) -> Path:
-    file = site.settings.pipelines / "visits" / "pipeline.yaml"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-    return file
-
-
-def train(ledger: Ledger, number: int, data_end: datetime) -> None:
-    ref = Ref(kind="candidate", key=f"c{number}", pipeline="visits")
-    trained = body_of("trained", version=number, candidate=ref, model=served(number).model, data_end=data_end)
-    ledger.append(trained, actor="airflow:schedule", run=f"run-{number}")
-    ledger.append(body_of("verdict", version=number, outcome="blessed"), actor="airflow:schedule", run=f"run-{number}")
-
-
-def promote(ledger: Ledger, number: int) -> Release:
-    release = machine.promote(ledger.release(), served(number), reason="it is better")
-    ledger.append(release, actor="airflow:schedule", run=f"run-{number}")
-    return release
-
-
-def report(site: Site, outcome: str, run: str) -> None:
-    made = Report(key=run, pipeline="visits", run=run, outcome=outcome, headline=outcome, markdown="", stages={})
-    site.store.create(Report.path("visits", run), made.to_bytes())
-    site.ledger("visits").record_stage("report", made, Request(data_end=now(), run=run, actor="airflow:schedule"))
-
-
-def look(site: Site) -> PipelineStatus:
-    return status("visits", Site(site.settings))
+from retrain.status import PipelineStatus
+from visits_world import YAML, look, promote, report, served, train, write
 
 
 def test_a_pipeline_without_a_champion_says_so(site: Site, ledger: Ledger) -> None:
@@ -151,7 +98,7 @@ def test_what_waits_for_a_human_is_told_with_for_whom(site: Site, ledger: Ledger
     ledger.append(machine.pause(shadow, reason="patience is over"), actor="canary")
     paused = look(site)
     assert (paused.state, paused.health.level) == ("paused", "attention")
-    assert "end the paused release of version 2 by `retrain rollback`" in paused.waiting[0].what
+    assert "resume or abort the paused release of version 2" in paused.waiting[0].what
 
 
 @pytest.mark.parametrize(("outcome", "asked"), [("awaiting approval", 1), ("rehearsal failed", 0)])

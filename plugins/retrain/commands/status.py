@@ -84,7 +84,7 @@ def _show(found: PipelineStatus) -> None:
 
     table = Table(box=None, show_header=False, pad_edge=False, title_justify="left", title_style="bold")
     table.title = escape(_plain(found.pipeline))
-    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style="dim", overflow="fold", max_width=NAME)
     table.add_column(overflow="fold")
     health = _plain("; ".join((found.health.level, *found.health.reasons)))
     table.add_row("health", f"[{COLOURS[found.health.level]}]{escape(health)}[/]")

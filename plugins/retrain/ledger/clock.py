@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from operator import attrgetter, le, lt
+from operator import le, lt
 from typing import NamedTuple
 
 from retrain.ledger.entries import Entry
@@ -60,11 +60,15 @@ def spans(stamps: Sequence[datetime], read: Sequence[datetime], present: datetim
     return found
 
 
+def latest(entries: Sequence[Entry]) -> datetime | None:
+    """The latest stamp, whoever wrote it."""
+    return max((entry.at for entry in entries), default=None)
+
+
 def doubt(entries: Sequence[Entry], found: Sequence[Span], present: datetime) -> str | None:
     """Whose clock is wrong, and by how much, in a sentence; None if the newest stamps agree with this clock."""
     limit = present + TOLERANCE
-    if any(map(limit.__lt__, map(attrgetter("at"), entries))):
-        entry = next(entry for entry in reversed(entries) if entry.at > limit)
+    if (entry := next((entry for entry in reversed(entries) if entry.at > limit), None)) is not None:
         ahead = (entry.at - present).total_seconds()
         return (
             f"{_written(entry)} is stamped {duration(ahead)} ahead of the clock here: one of the two is wrong. "

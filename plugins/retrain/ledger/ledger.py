@@ -251,7 +251,10 @@ class Ledger:
                 f"The clock of this machine is {duration(abs(theirs - mine).total_seconds())} {way} that of the store "
                 f"{self.store.uri}, which is used instead. Set it"
             )
-        return clock.doubt(self._entries, self.spans(), self.present())
+        present, found, latest = self.present(), self.spans(), self.fold(clock.latest)
+        if latest is None or (found[-1].sure and latest <= present + TOLERANCE):
+            return None
+        return clock.doubt(self._entries, found, present)
 
     def _say_doubt(self) -> None:
         doubt = self.doubt()

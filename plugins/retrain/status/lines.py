@@ -72,7 +72,7 @@ def _judged(score: Score, change: Mapping[str, Any]) -> Line | None:
 
 def _line(name: str, score: Score, margins: Iterable[Margin]) -> Line:
     held = sorted(margins, key=lambda margin: margin.width)
-    harm = held[0].harm if held else Harm.relative(score)
+    harm = held[0].harm if held else Harm.relative(score) or Harm.of(score)
     bounds = {} if harm is None else _bounds(harm, score)
     return Line(
         name=name,
