@@ -62,7 +62,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
         return ApprovalOperator.execute(self, context)
 
     def facts(self, run: Run) -> list[str]:
-        """What whoever answers should know besides, as Markdown: until when, who may, why it is asked, where to look."""
+        """What whoever answers should know besides, as Markdown: until when, who may, why, and where to look."""
         approval = run.spec.bless.approval
         who = inert(", ".join(approval.by)) if approval.by else "anybody who may run this Dag"
         until = f"{now() + approval.within:%d %b %Y %H:%M} UTC"
