@@ -51,8 +51,9 @@ def _picture(drawn: Any) -> bytes:
     figure = Figure(figsize=(7, 5), dpi=110, layout="constrained")
     axes = figure.add_subplot()
     drawn(axes)
+    FigureCanvasAgg(figure)
     made = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(made)
+    figure.savefig(made, format="png")
     return made.getvalue()
 
 

@@ -151,3 +151,10 @@ def test_the_reason_of_an_answer_is_in_the_ledger_with_the_name(asking: Any, rea
     given(asking).execute_complete(asking.context(), answer("Approve", {"id": "alice", "name": "alice"}, reason))
     ((entry, body),) = asking.site.ledger("visits").of(Answered)
     assert (entry.actor, body.reason) == ("airflow:alice", kept)
+
+
+def test_a_task_that_is_tried_again_after_the_answer_asks_nobody_twice(asking: Any) -> None:
+    given(asking).execute_complete(asking.context(), answer("Approve", {"id": "alice", "name": "alice"}))
+    context = asking.context()
+    given(asking).execute(context)
+    assert context["ti"].note == "version 4 approved by alice"

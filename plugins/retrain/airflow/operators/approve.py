@@ -13,10 +13,11 @@ from retrain.airflow.links import EvidenceLink, LedgerLink, address
 from retrain.airflow.operators.base import Input, Run, StageOperator
 from retrain.airflow.question import question
 from retrain.artifacts import Scorecard, now
-from retrain.ledger.entries import TIMEOUT
+from retrain.ledger.entries import TIMEOUT, Answered
 from retrain.markdown import inert, plain
 
 if TYPE_CHECKING:
+    from retrain.artifacts import Verdict
     from retrain.spec import Spec
 
 LONGEST_REASON = 500
@@ -57,6 +58,9 @@ class ApproveOperator(StageOperator, ApprovalOperator):
         with self.errors(context):
             run = self.open(context)
             (verdict,) = self.taken(run)
+            if (given := self.given_before(run, verdict)) is not None:
+                self.conclude(run, verdict, given)
+                return None
             self.body = question(verdict, run.read(Scorecard, verdict.scorecard.model_dump()), self.facts(run))
             self.show(context, f"waiting for an answer: {verdict.summary}", verdict.ref().model_dump())
         return ApprovalOperator.execute(self, context)
@@ -85,9 +89,19 @@ class ApproveOperator(StageOperator, ApprovalOperator):
             yes = chosen["chosen_options"] == [self.APPROVE]
             actor, reason = answered(chosen, yes)
             answer(run.spec, run.request, verdict, run.site, yes=yes, actor=actor, reason=reason)
-            summary = f"version {verdict.version} {reason}"
-            self.show(context, summary, verdict.ref().model_dump())
-            self.decide(run, verdict, summary)
+            self.conclude(run, verdict, reason)
+
+    def conclude(self, run: Run, verdict: Verdict, reason: str) -> None:
+        """Say what was answered; a rejection ends the run."""
+        summary = f"version {verdict.version} {reason}"
+        self.show(run.context, summary, verdict.ref().model_dump())
+        self.decide(run, verdict, summary)
+
+    def given_before(self, run: Run, verdict: Verdict) -> str | None:
+        """The answer that an earlier try of this task has written down; nobody is asked twice in a run."""
+        entries = run.site.ledger(run.spec.name).run_entries(run.request.run)
+        given = [entry.body for entry in entries if isinstance(entry.body, Answered)]
+        return next((body.reason for body in given if body.version == verdict.version), None)
 
 
 def asked_with_the_answer() -> dict[str, Param]:
