@@ -40,7 +40,15 @@ def test_any_text_is_only_text(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["error_rate 0.1 (n=20)", "version 3 blessed: log_loss 0.52 < 0.61", "p - q; a+b = c, 12.5 % #3", "Müller & Co."],
+    [
+        "error_rate 0.1 (n=20)",
+        "version 3 blessed: log_loss 0.52 < 0.61",
+        "p - q; a+b = c, 12.5 % #3",
+        "0.45",
+        "-0.25 of 3",
+        "#3 is late",
+        "Müller & Co.",
+    ],
 )
 def test_ordinary_text_reads_as_before(text: str) -> None:
     assert rendered(inert(text))[1] == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import mlflow
@@ -11,12 +12,13 @@ import pytest
 
 from retrain.artifacts import Scorecard
 from retrain.data.frames import load_frame
-from retrain.errors import ModelError, ModelTampered, SpecError
+from retrain.errors import ModelError, ModelTampered, SpecError, TrackingError
 from retrain.metrics.registry import METRICS
 from retrain.modelling.contest import Contest
 from retrain.stages import evaluate as stage
 from retrain.stages.evaluate import evaluate
 from retrain.stats.long_run import Clusters
+from retrain.tracking.runs import Tracking
 
 
 def test_without_a_champion_there_are_scores_baselines_and_bounds(workshop: Any, make_rows: Any) -> None:
@@ -36,6 +38,32 @@ def test_without_a_champion_there_are_scores_baselines_and_bounds(workshop: Any,
     assert scorecard.holdout_days == 11
     run = mlflow.MlflowClient(workshop.site.settings.mlflow_tracking_uri).get_run(candidate.run_id)
     assert run.data.metrics["holdout_brier"] == scorecard.scores[0].challenger
+
+
+def test_the_run_has_its_pictures_whatever_a_name_says(workshop: Any, make_rows: Any) -> None:
+    frame = make_rows()
+    frame["colour"] = frame["colour"].replace({"green": "$x^{$ ![x](http://evil.example) \u202e\x00" + "y" * 500})
+    workshop.write(bless={"slices": {"columns": ["colour"], "min_rows": 100}})
+    candidate, _, _ = workshop.judge(frame)
+    server = workshop.site.settings.mlflow_tracking_uri
+    client = mlflow.MlflowClient(server)
+    found = {file.path for file in client.list_artifacts(candidate.run_id, "pictures")}
+    assert found == {f"pictures/{name}.png" for name in ("calibration", "confusion", "slices", "importance")}
+    folder = mlflow.artifacts.download_artifacts(run_id=candidate.run_id, artifact_path="pictures", tracking_uri=server)
+    for picture in Path(folder).iterdir():
+        assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_that_cannot_be_kept_stop_nothing(
+    workshop: Any, make_rows: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(*_: Any) -> None:
+        raise TrackingError("MLflow is away.")
+
+    monkeypatch.setattr(Tracking, "log_pictures", away)
+    _, scorecard, _ = workshop.judge(make_rows())
+    assert scorecard.scores
+    assert "has no pictures in MLflow: MLflow is away." in caplog.text
 
 
 def test_slices_are_by_column_and_small_ones_are_left_out_by_name(workshop: Any, make_rows: Any) -> None:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import socket
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from retrain.artifacts import ModelRef
+from hostile import DANGEROUS, HOSTILE, rendered
+from retrain.artifacts import ModelRef, Ref
 from retrain.errors import TrackingError
-from retrain.ledger import Ledger
+from retrain.ledger import Judged, Ledger, Trained
 from retrain.ledger.release import Release, Served
 from retrain.settings import Settings
 from retrain.site import Site
 from retrain.tracking import aliases
-from retrain.tracking.runs import VERSION, Tracking
+from retrain.tracking.runs import VERSION, RunRecord, Tracking
 
 
 def served(version: int) -> Served:
@@ -72,3 +75,52 @@ def test_a_server_that_is_down_is_told_and_nothing_fails(
     assert "MLflow does not answer" in str(problem)
     assert "flights" in caplog.text
     assert "secret" not in f"{problem} {caplog.text}"
+
+
+def test_each_version_says_its_verdict_and_where_it_stands(site: Site, ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "MLmodel").write_text("flavors: {}\n")
+    tracking = Tracking(site.settings, "flights")
+    client: Any = tracking._client
+    runs = {}
+    for version in (1, 2):
+        record = RunRecord(f"c{version}", "flights", {}, {}, {}, dataset="d", data="p")
+        runs[version] = tracking.log_run(record, tmp_path / "model")
+        tracking.register(runs[version], version)
+        ledger.append(trained(version), actor="test")
+
+    def said(version: int) -> tuple[str, str, str, str]:
+        assert aliases.mirror(ledger, site.settings) is None
+        run = client.get_run(runs[version])
+        (one,) = [v for v in client.search_model_versions("name = 'flights'") if v.tags[VERSION] == str(version)]
+        tags = tuple(one.tags[f"retrain.{name}"] for name in ("verdict", "standing", "reason"))
+        assert tags == tuple(run.data.tags[f"retrain.{name}"] for name in ("verdict", "standing", "reason"))
+        return (run.info.run_name, *tags)
+
+    assert said(1) == ("flights v1, candidate", "none yet", "candidate", "")
+    ledger.append(judged(1, "blessed", "better"), actor="test")
+    ledger.append(Release(state="promoted", champion=served(1), reason="the canary passed"), actor="test")
+    assert said(1) == ("flights v1, champion", "blessed", "champion", "the canary passed")
+    ledger.append(judged(2, "vetoed", f"it leaks in {HOSTILE[0]} \x1b[31m" + "x" * 9000), actor="test")
+    name, verdict, standing, reason = said(2)
+    assert (name, verdict, standing) == ("flights v2, vetoed", "vetoed", "vetoed")
+    assert reason.startswith("it leaks in")
+    assert len(reason) <= 500
+    (two,) = [v for v in client.search_model_versions("name = 'flights'") if v.tags[VERSION] == "2"]
+    assert not DANGEROUS & rendered(two.description)[0]
+    ledger.append(judged(2, "blessed", "it does not"), actor="cli:alice")
+    assert said(2) == ("flights v2, blessed", "blessed", "blessed", "it does not")
+    client.delete_run(runs[2])
+    ledger.append(judged(2, "vetoed", "it does"), actor="cli:alice")
+    assert aliases.mirror(ledger, site.settings) is None, "a run that somebody deleted stops nothing"
+
+
+def trained(version: int) -> Trained:
+    ref = Ref(kind="candidate", key=f"c{version}", pipeline="flights")
+    model = served(version).model
+    at = datetime(2024, 4, 1, tzinfo=UTC)
+    return Trained(version=version, candidate=ref, model=model, data_end=at, snapshot=ref, run_id="r")
+
+
+def judged(version: int, outcome: str, reason: str) -> Judged:
+    return Judged.model_validate({"version": version, "outcome": outcome, "reason": reason, "verdict": None})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import attrs
 from airflow.sdk import BaseOperatorLink, conf
@@ -71,6 +71,16 @@ class MlflowRunLink(BaseOperatorLink):
 
 def page(ti_key: Any) -> str:
     """The address of a task instance's evidence page, below Airflow's own address."""
-    base = str(conf.get("api", "base_url", fallback="") or "").rstrip("/")
-    parts = ("dags", ti_key.dag_id, "runs", ti_key.run_id, "tasks", ti_key.task_id)
-    return base + PREFIX + "".join(f"/{quote(part, safe='')}" for part in parts)
+    host = urlsplit(base_url())._replace(path="").geturl()
+    return host + address(ti_key.dag_id, ti_key.run_id, ti_key.task_id)
+
+
+def address(dag_id: str, run_id: str, task_id: str) -> str:
+    """The same on whatever host Airflow is."""
+    parts = ("dags", dag_id, "runs", run_id, "tasks", task_id)
+    return urlsplit(base_url()).path + PREFIX + "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def base_url() -> str:
+    """Airflow's own address, without a slash at its end; empty if it says none."""
+    return str(conf.get("api", "base_url", fallback="") or "").rstrip("/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retrain.commands._output import Json
 from retrain.commands._overrule import Name, Reason, Version, show
-from retrain.commands._place import actor, open_ledger, open_site
+from retrain.commands._place import actor, follow, open_ledger, open_site
 
 PANEL = "Steer"
 
@@ -13,5 +13,8 @@ def bless(name: Name, version: Version, reason: Reason, json: Json = False) -> N
     """Allow a version that was vetoed or left undecided."""
     from retrain.ledger.overrule import bless as write
 
-    entry = write(open_ledger(name, open_site()), version, actor=actor(), reason=reason)
+    site = open_site()
+    ledger = open_ledger(name, site)
+    entry = write(ledger, version, actor=actor(), reason=reason)
     show(entry, version, json, f"is blessed; release it with `retrain run {name} --redeploy {version}`")
+    follow(ledger, site)

@@ -25,6 +25,7 @@ from retrain.ledger import Judged
 from retrain.modelling.liveness import dead
 from retrain.site import Site
 from retrain.spec import GATES, Spec
+from retrain.tracking import aliases
 from retrain.tracking.runs import Tracking
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def bless(spec: Spec, request: Request, scorecard: Scorecard, site: Site) -> Ver
     ledger = site.ledger(spec.name)
     ledger.append(judged, actor=request.actor, run=request.run, once=f"{request.run}/verdict/{verdict.key}")
     ledger.record_stage("bless", verdict, request)
+    aliases.mirror(ledger, site.settings)
     return verdict
 
 

@@ -6,6 +6,7 @@ The bounds allow for all three; :mod:`retrain.stats.long_run` says how. With few
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from retrain.model.model import Model
     from retrain.stats.long_run import Clusters
+
+log = logging.getLogger(__name__)
 
 METHOD = "cosines of days, entities, ratios of losses, levelled baselines"
 """How bounds are found: a part of a scorecard's name, so that one of another method is not taken for this."""
@@ -83,8 +86,9 @@ def _make(
     judged, left_out = _slice_scores(spec, contest, raw, holdout.times)
     against = baselines(spec, train, holdout, feature_set.split_at)
     unstable = _unstable(train, holdout, contest)
+    table = _table(contest, holdout)
     _log(spec, candidate, overall, site)
-    return Scorecard(
+    scorecard = Scorecard(
         key=key,
         pipeline=spec.name,
         candidate=candidate.ref(),
@@ -98,8 +102,10 @@ def _make(
         left_out=left_out,
         finite=not unstable,
         unstable=unstable,
-        predictions=keep_frame(site, f"{spec.name}/data/scorecard/{key}/predictions.parquet", _table(contest, holdout)),
+        predictions=keep_frame(site, f"{spec.name}/data/scorecard/{key}/predictions.parquet", table),
     )
+    _draw(spec, candidate, scorecard, table, holdout, site)
+    return scorecard
 
 
 # -- who answers what ------------------------------------------------------------------------------------------
@@ -265,3 +271,24 @@ def _log(spec: Spec, candidate: Candidate, scores: tuple[Score, ...], site: Site
     values = {f"holdout_{score.metric}": score.challenger for score in scores}
     known = {name: value for name, value in values.items() if value is not None}
     Tracking(site.settings, spec.name).log_metrics(candidate.run_id, known)
+
+
+def _draw(
+    spec: Spec, candidate: Candidate, scorecard: Scorecard, table: DataFrame, holdout: DesignMatrix, site: Site
+) -> None:
+    """Put the pictures beside the run, if that can be done. They decide nothing, so nothing waits for them."""
+    from retrain.modelling.importance import importances
+    from retrain.tracking.pictures import draw
+
+    try:
+        model = _load(candidate.model, site)
+        leaning = importances(
+            holdout.features,
+            holdout.target,
+            lambda features: _aligned(spec, model, model.predict(features), holdout.classes),
+            spec.metric,
+        )
+        pictures = draw(scorecard, table, leaning, spec.task, holdout.classes)
+        Tracking(site.settings, spec.name).log_pictures(candidate.run_id, pictures)
+    except Exception as error:  # whatever a model, a drawing or MLflow may think of
+        log.warning("Version %s of '%s' has no pictures in MLflow: %s", candidate.version, spec.name, error)

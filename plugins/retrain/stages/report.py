@@ -14,6 +14,7 @@ from retrain.markdown import inert
 from retrain.site import Site
 from retrain.spec import Spec
 from retrain.story import STAGES
+from retrain.tracking import aliases
 
 B = TypeVar("B", bound=Body)
 Conclusion = Literal[
@@ -63,6 +64,7 @@ def report(spec: Spec, request: Request, site: Site, states: dict[str, str]) -> 
 
     made = site.once(Report, spec.name, key, make)
     ledger.record_stage("report", made, request)
+    aliases.mirror(ledger, site.settings)
     return made
 
 

@@ -1,7 +1,7 @@
-"""MLflow's aliases ``champion`` and ``challenger``: the ledger's decisions, mirrored for the rest of the ecosystem.
+"""MLflow's aliases and tags: the ledger's decisions, mirrored for the rest of the ecosystem.
 
-The ledger decides and MLflow follows. Each mirroring sets both aliases from the ledger as it stands, so whatever one
-missed (MLflow was down) the next one repairs.
+The ledger decides and MLflow follows. Each mirroring sets the aliases ``champion`` and ``challenger``, and what each
+version is told to be, from the ledger as it stands; so whatever one missed (MLflow was down) the next one repairs.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from retrain.ledger.release import Served
 from retrain.settings import Settings
 from retrain.tracking.database import file_of
 from retrain.tracking.runs import Tracking
+from retrain.tracking.told import told
 
 CONNECT_SECONDS = 3.0
 
@@ -24,9 +25,9 @@ log = logging.getLogger(__name__)
 
 
 def mirror(ledger: Ledger, settings: Settings) -> str | None:
-    """Set the aliases if MLflow lets us. A release never waits for MLflow, and never fails because of it.
+    """Set aliases and tags if MLflow lets us. A release never waits for MLflow, and never fails because of it.
 
-    :return: why it did not work, also logged as a warning; None if the aliases are right.
+    :return: why it did not work, also logged as a warning; None if they are right.
     """
     try:
         repair(ledger, settings)
@@ -37,7 +38,7 @@ def mirror(ledger: Ledger, settings: Settings) -> str | None:
 
 
 def repair(ledger: Ledger, settings: Settings) -> None:
-    """Make the aliases what the ledger says.
+    """Make aliases and tags what the ledger says.
 
     :raises TrackingError: MLflow cannot be reached, or refused.
     """
@@ -48,6 +49,7 @@ def repair(ledger: Ledger, settings: Settings) -> None:
     release = ledger.release()
     tracking.point("champion", _number(release.champion))
     tracking.point("challenger", _number(release.challenger))
+    tracking.tell(told(ledger))
 
 
 def _number(served: Served | None) -> int | None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from retrain.data.frames import scratch
 from retrain.errors import DatabaseLocked, TrackingError
 from retrain.settings import Settings
 from retrain.tracking.database import require_whole
+from retrain.tracking.told import Told
 
 CANDIDATE, VERSION = "retrain.candidate", "retrain.version"
 
@@ -76,6 +78,7 @@ class Tracking:
             self._ensure_registered_model()
             number = self._registered(run_id) or self._make_version(run_id, version)
             self._client.set_tag(run_id, VERSION, str(version))
+            self._client.update_run(run_id, name=f"{self.pipeline} v{version}")
             self._client.set_registered_model_alias(self.pipeline, "challenger", number)
 
     def log_metrics(self, run_id: str, metrics: Mapping[str, float]) -> None:
@@ -116,6 +119,41 @@ class Tracking:
                 )
             elif registered:
                 self._client.delete_registered_model_alias(self.pipeline, alias)
+
+    def tell(self, versions: Iterable[Told]) -> None:
+        """Say of each version what became of it, on the registered model and on its run, unless it is said."""
+        with _explained(self.settings):
+            found = self._client.search_model_versions(f"name = '{self.pipeline}'")
+            registered = {one.tags.get(VERSION): one for one in found}
+            for told in versions:
+                one = registered.get(str(told.version))
+                if one is not None and told.tags.items() - one.tags.items():
+                    self._tell(one, told)
+
+    def log_pictures(self, run_id: str, pictures: Mapping[str, bytes]) -> None:
+        """Add pictures to a run that is finished, below ``pictures/``.
+
+        :param pictures: name → PNG.
+        """
+        with _explained(self.settings), scratch() as folder:
+            for name, picture in pictures.items():
+                (folder / f"{name}.png").write_bytes(picture)
+                self._client.log_artifact(run_id, str(folder / f"{name}.png"), "pictures")
+
+    def _tell(self, one: Any, told: Told) -> None:
+        """The registered model comes last: its tags say that the run has its own."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            for name, value in told.tags.items():
+                self._client.set_tag(one.run_id, name, value)
+            self._client.update_run(one.run_id, name=told.name)
+        except MlflowException as error:
+            if error.error_code not in {"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"}:
+                raise  # else somebody has deleted the run
+        self._client.update_model_version(self.pipeline, one.version, told.description)
+        for name, value in told.tags.items():
+            self._client.set_model_version_tag(self.pipeline, one.version, name, value)
 
     @property
     def _has_server(self) -> bool:

@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, exceptions
 from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskDeferred
+from markdown_it import MarkdownIt
 
+from hostile import DANGEROUS, rendered
 from retrain.airflow.dag import draw
-from retrain.artifacts import GateResult, Ref, Verdict
+from retrain.artifacts import FileRef, GateResult, Ref, Score, Scorecard, SliceScore, Verdict
 from retrain.ledger import Answered
 from retrain.spec import Spec
 
 # Airflow 3.2 waits in the triggerer, which knows the moment; from 3.3 on the scheduler waits, which knows the time.
 WAITING: type[BaseException] = getattr(exceptions, "TaskAwaitingInput", TaskDeferred)
+EVIL = "![x](http://evil.example/p.png) <img src=x> \x1b[31m"
 VISITS = Path(__file__).parents[2] / "system" / "pipelines" / "visits"
 
 
@@ -29,19 +32,39 @@ def asking(world: Any) -> Any:
         draw(spec.model_copy(update={"bless": spec.bless.model_copy(update={"approval": approval})}))
     candidate = world.candidate(4)
     gate = GateResult(gate="change", outcome="passed", reason="better | much")
-    scorecard = Ref(kind="scorecard", key="s", pipeline="visits")
+    card = a_scorecard(candidate.ref())
+    world.site.store.create(Scorecard.path("visits", "s"), card.to_bytes())
     verdict = Verdict(
-        key="v", pipeline="visits", scorecard=scorecard, candidate=candidate.ref(), version=4, champion=1,
+        key="v", pipeline="visits", scorecard=card.ref(), candidate=candidate.ref(), version=4, champion=1,
         outcome="blessed", gates=(gate,), reason="better",
     )  # fmt: skip
     world.site.store.create(Verdict.path("visits", "v"), verdict.to_bytes())
     return world
 
 
-def answer(option: str, user: Any) -> dict[str, Any]:
+def a_scorecard(candidate: Ref) -> Scorecard:
+    """Better as a whole, worse in one slice whose name is an attack."""
+
+    def score(champion: float, challenger: float) -> Score:
+        both = {"champion": champion, "challenger": challenger, "difference": challenger - champion}
+        return Score(metric="log_loss", better="lower", rows=500, **both)
+
+    slices = (
+        SliceScore(column="carrier", value="AA", score=score(0.5, 0.4)),
+        SliceScore(column="carrier", value=EVIL, score=score(0.5, 0.75)),
+        SliceScore(column="carrier", value="UA", score=score(0.5, 0.6)),
+    )
+    return Scorecard(
+        key="s", pipeline="visits", candidate=candidate, version=4, champion=1, holdout_rows=1500, holdout_days=14,
+        scores=(score(0.5, 0.45),), baselines={}, slices=slices, left_out=(), finite=True,
+        predictions=FileRef(path="x", sha256="0" * 64, bytes=0, rows=0),
+    )  # fmt: skip
+
+
+def answer(option: str, user: Any, reason: str | None = None) -> dict[str, Any]:
     return {
         "chosen_options": [option],
-        "params_input": {},
+        "params_input": {} if reason is None else {"reason": reason},
         "responded_at": datetime(2024, 4, 1, tzinfo=UTC),
         "responded_by_user": user,
         "timedout": user is None,
@@ -69,7 +92,7 @@ def test_it_is_there_only_if_the_pipeline_asks_for_it(world: Any) -> None:
 def test_it_waits_without_a_worker_and_a_silent_human_rejects(asking: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
     monkeypatch.setattr("airflow.providers.standard.operators.hitl.upsert_hitl_detail", lambda **k: asked.update(k))
-    context = asking.context()
+    context = asking.context(params={"reason": "the newest is too slow"})
     context["task_instance"] = context["ti"]
     context["ti"].id = "id"
     with pytest.raises(WAITING) as found:
@@ -78,7 +101,20 @@ def test_it_waits_without_a_worker_and_a_silent_human_rejects(asking: Any, monke
     assert within - timedelta(minutes=10) < patience(found.value) <= within
     assert asked["defaults"] == ["Reject"]
     assert asked["assigned_users"] == [{"id": "alice", "name": "alice"}]
-    assert "| change | passed | better \\| much |" in asked["body"]
+    assert asked["params"]["reason"]["value"] is None
+    body = asked["body"]
+    assert "| change | passed | better \\| much |" in body
+    assert "| log_loss | 0.5 | 0.45 | better by 0.05 |" in body
+    order = [body.index(name) for name in ("worse by 0.25", "UA", "AA")]
+    assert order == sorted(order), "worst first"
+    kinds, shown = rendered(body)
+    assert not (DANGEROUS - {"link_open"}) & kinds
+    assert "No answer in time is a rejection" in shown
+    assert "the newest is too slow" in shown
+    tokens = [child for token in MarkdownIt("gfm-like").parse(body) for child in token.children or ()]
+    (link,) = [token.attrs["href"] for token in tokens if token.type == "link_open"]
+    assert link.endswith("/retrain/dags/visits/runs/manual__1/tasks/verdict.approve")
+    assert link.startswith("/"), "our own, wherever Airflow is"
 
 
 @pytest.mark.parametrize(
@@ -101,3 +137,24 @@ def test_the_answer_goes_into_the_ledger_once(asking: Any, option: str, user: An
             assert "report" not in found.value.tasks
     entries = [entry for entry, _ in asking.site.ledger("visits").of(Answered)]
     assert [(e.actor, e.body.version, e.body.approved) for e in entries] == [(actor, 4, approved)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "kept"),
+    [
+        ("seen with the team\n\x1b[31m", "approved by alice: seen with the team"),
+        ("  ", "approved by alice"),
+        (None, "approved by alice"),
+    ],
+)
+def test_the_reason_of_an_answer_is_in_the_ledger_with_the_name(asking: Any, reason: str | None, kept: str) -> None:
+    given(asking).execute_complete(asking.context(), answer("Approve", {"id": "alice", "name": "alice"}, reason))
+    ((entry, body),) = asking.site.ledger("visits").of(Answered)
+    assert (entry.actor, body.reason) == ("airflow:alice", kept)
+
+
+def test_a_task_that_is_tried_again_after_the_answer_asks_nobody_twice(asking: Any) -> None:
+    given(asking).execute_complete(asking.context(), answer("Approve", {"id": "alice", "name": "alice"}))
+    context = asking.context()
+    given(asking).execute(context)
+    assert context["ti"].note == "version 4 approved by alice"
