@@ -2,8 +2,10 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+WEB := plugins/retrain/airflow/ui/web
+NODE := export PATH="$(abspath $(BIN)):$$PATH" && cd $(WEB)
 
-.PHONY: help setup demo test test-fast test-slow test-lowest lint format bench audit constraints schema clean
+.PHONY: help setup demo test test-fast test-slow test-lowest lint format ui test-ui bench audit constraints schema clean
 
 help:           ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16
@@ -16,7 +18,7 @@ setup: .venv/.ready     ## prepare .venv with everything pinned in constraints.t
 demo: setup     ## the whole story on real data: ARGS=--once leaves when it is over
 	$(BIN)/retrain demo $(ARGS)
 
-test: setup     ## every test, the fast ones first
+test: setup test-ui     ## every test, the fast ones first
 	$(BIN)/python -m pytest -m "not slow and not system" $(ARGS)
 	$(BIN)/python -m pytest -m "system and not slow" $(ARGS)
 
@@ -42,6 +44,13 @@ lint: setup     ## ruff, mypy --strict, one-way imports
 format: setup   ## let ruff write
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+ui: setup       ## the operators' page from its source in airflow/ui/web, into airflow/ui/static
+	$(NODE) && npm ci --silent && npm run --silent build
+
+test-ui: setup  ## types and tests of the operators' page, and that what is committed is what its source builds
+	$(NODE) && npm ci --silent && npm run --silent check && npm test --silent
+	$(NODE) && node build.mjs --out build && diff -r build ../static
 
 bench: setup    ## ratios against named peers, measured in the same run
 	$(BIN)/python benchmarks/run.py $(ARGS)

@@ -133,6 +133,13 @@ def test_what_runs_is_the_wheel(machine: Machine, root: Path) -> None:
     assert root / "plugins" not in path, "what lies in the checkout cannot be imported"
 
 
+def test_the_wheel_has_the_page_as_it_is_built_and_not_its_source(machine: Machine) -> None:
+    code = "import retrain.airflow.ui as ui; print(ui.__path__[0])"
+    pages = Path(run(machine.python, "-c", code, env=machine.environment).strip())
+    assert {file.name for file in (pages / "static").iterdir()} == {"retrain.js", "retrain.svg", "retrain-dark.svg"}
+    assert not (pages / "web").exists()
+
+
 def test_a_new_pipeline_is_in_order(machine: Machine) -> None:
     assert "✗" not in machine.retrain("check", "demand")
 

@@ -137,16 +137,16 @@ interface Tabular {
 /** Each cell knows its column's title, and stays a cell when it is shown as a block. */
 export function name(table: HTMLTableElement | null): void {
   if (!table) return;
-  const titles = [...(table.tHead?.rows[0]?.cells ?? [])].map((cell) => cell.textContent ?? "");
+  const titles = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent ?? "");
   table.setAttribute("role", "table");
-  for (const part of [table.tHead, ...table.tBodies]) part?.setAttribute("role", "rowgroup");
-  for (const row of table.rows) {
+  for (const part of table.querySelectorAll("thead, tbody")) part.setAttribute("role", "rowgroup");
+  for (const row of table.querySelectorAll("tr")) {
     row.setAttribute("role", "row");
-    for (const cell of row.cells) {
-      const head = cell.scope === "col" ? "columnheader" : "rowheader";
+    [...row.children].forEach((cell, index) => {
+      const head = cell.getAttribute("scope") === "col" ? "columnheader" : "rowheader";
       cell.setAttribute("role", cell.tagName === "TH" ? head : "cell");
-      if (cell.tagName === "TD") cell.dataset["label"] = titles[cell.cellIndex] ?? "";
-    }
+      if (cell.tagName === "TD") cell.setAttribute("data-label", titles[index] ?? "");
+    });
   }
 }
 

@@ -44,7 +44,7 @@ export function PipelineView({ pipeline, foreign, take }: { pipeline: string; fo
 /** What the tab says on a Dag that is none of ours. */
 export function Foreign({ name }: { name: string }) {
   return (
-    <p class="note">
+    <p class="note foreign">
       <Name>{name}</Name> is no retraining pipeline, so there is nothing to see here: this tab shows what models a
       pipeline serves and why. <Link to={{ view: "fleet" }}>All pipelines</Link>
     </p>

@@ -20,6 +20,7 @@ export const STYLE = `
 .top, .way, .row, .between { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .75rem; }
 .top { justify-content: space-between; padding: .75rem 0; border-bottom: 1px solid var(--line); }
 .between { justify-content: space-between; }
+.page:has(.foreign) .way { display: none; }
 .way { padding: .6rem 0 .2rem; }
 .tabs { display: flex; flex-wrap: wrap; gap: .25rem; margin-left: auto; }
 .tabs a { padding: .2rem .6rem; border-radius: 6px; text-decoration: none; }
