@@ -172,8 +172,8 @@ def address(page: str = "", *, dag_id: str = "visits") -> str:
 
 
 def test_the_routes_are_described_to_nobody_who_only_looks_around(server: FastAPI) -> None:
-    for path in ("/retrain/docs", "/retrain/openapi.json", "/retrain/redoc"):
-        assert client(server, role="admin").get(path).status_code == 404
+    for hidden in ("/retrain/docs", "/retrain/openapi.json", "/retrain/redoc"):
+        assert client(server, role="admin").get(hidden).status_code == 404
 
 
 def test_a_browser_without_a_session_goes_to_the_login_and_comes_back(server: FastAPI, verdict: Verdict) -> None:

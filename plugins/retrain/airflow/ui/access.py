@@ -68,7 +68,7 @@ def may(user: BaseUser, method: ResourceMethod, entity: DagAccessEntity, dag_ids
 def reads(p: Name, session: SessionDep, user: GetUserDep) -> list[str]:
     """The Dags of a pipeline that the caller may read, with what its tasks handed on.
 
-    :raises HTTPException: 403 if they may not; 404 if no such pipeline is in any Dag.
+    Refuses with 403 if they may not; 404 if no such pipeline is in any Dag.
     """
     dag_ids = dags_of(p, session)
     if not may(user, "GET", DagAccessEntity.XCOM, dag_ids or [p]):
@@ -84,7 +84,7 @@ Reads = Annotated[list[str], Depends(reads)]
 def steers(dag_ids: Reads, user: GetUserDep) -> list[str]:
     """The Dags of a pipeline that the caller may start runs of, and so steer.
 
-    :raises HTTPException: 403 if they may not.
+    Refuses with 403 if they may not.
     """
     if not may(user, "POST", DagAccessEntity.RUN, dag_ids):
         raise HTTPException(403, NOT_ALLOWED.format(dags=", ".join(dag_ids)))
@@ -97,7 +97,7 @@ Steers = Annotated[list[str], Depends(steers)]
 def says_json(request: Request) -> None:
     """Refuse what a page of another origin could have sent with the caller's cookie.
 
-    :raises HTTPException: 415 if the body is not said to be JSON; 403 if the browser says it comes from elsewhere.
+    Refuses with 415 if the body is not said to be JSON; 403 if the browser says it comes from elsewhere.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")

@@ -33,11 +33,13 @@ from retrain.status import (
     Fleet,
     History,
     PipelineStatus,
+    Standing,
     VersionStory,
     data_story,
     fleet,
     history,
     quarantine_csv,
+    standing,
     status,
     version_story,
 )
@@ -52,6 +54,12 @@ SOON = 1.2
 
 deciding = Deadline(seconds=20.0)
 """A decision that is being written is waited for longer: whoever asked must know whether it was."""
+
+
+class OnePipeline(PipelineStatus):
+    """How a pipeline stands, with the word and the sentence for it."""
+
+    standing: Standing
 
 
 class OfRun(Value):
@@ -89,9 +97,10 @@ async def pipelines(session: SessionDep, user: GetUserDep) -> Fleet:
 
 
 @router.get("/pipelines/{p}")
-async def pipeline(p: Name, _dags: Reads) -> PipelineStatus:
+async def pipeline(p: Name, dag_ids: Reads) -> OnePipeline:
     """How a pipeline stands."""
-    return await _read(("status", p), lambda: status(p, site()), of=f"the ledger of '{p}'")
+    found = await _read(("status", p), lambda: status(p, site()), of=f"the ledger of '{p}'")
+    return OnePipeline(**dict(found), standing=standing(found, dag_ids[0]))
 
 
 @router.get("/pipelines/{p}/history")
