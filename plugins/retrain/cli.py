@@ -100,11 +100,24 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _through(address: str | None) -> str | None:
+    """From here on it is as if the environment had said so."""
+    if address is not None:
+        os.environ["RETRAIN_AIRFLOW"] = address
+    return address
+
+
 @app.callback()
 def _root(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
+    airflow: Annotated[
+        str | None,
+        typer.Option(
+            callback=_through, help="Look and steer through the Airflow at this address, without the store's keys."
+        ),
+    ] = None,
 ) -> None:
     pass
 

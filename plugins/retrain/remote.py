@@ -44,7 +44,8 @@ class Airflow:
 
     def status(self, pipeline: str) -> PipelineStatus:
         """How one stands."""
-        return PipelineStatus.model_validate(self._get(f"/pipelines/{quote(pipeline, safe='')}"))
+        found = self._get(f"/pipelines/{quote(pipeline, safe='')}")
+        return PipelineStatus.model_validate({name: value for name, value in found.items() if name != "standing"})
 
     def ledger(self, pipeline: str, before: int | None = None) -> LedgerPage:
         """What was decided, newest first."""
@@ -54,19 +55,30 @@ class Airflow:
     def decide(self, pipeline: str, act: ActName, *, version: int | None = None, reason: str) -> Done:
         """Decide something on the pipeline as it stands now.
 
+        To roll back to no version in particular drops the one that is being released, if there is one.
+
         :raises ReleaseError: it is not possible now, or somebody was first.
         """
-        path = f"/pipelines/{quote(pipeline, safe='')}/acts"
-        offered = next((one for one in map(Act.model_validate, self._get(path)) if one.act == act), None)
-        if offered is None or not offered.possible:
-            why = offered.why_not if offered is not None else f"There is no act '{act}' there."
-            raise ReleaseError(f"'{pipeline}': {why}", where=self.url, do=f"look at `retrain status {pipeline}`.")
-        if offered.call is not None:
-            body = _with_reason(offered.call.body, reason)
-            self._ask(offered.call.method, f"{self.url}{offered.call.path}", json=body)
-            return Done(act=act, said=offered.will, entry=offered.head)
-        body = {"version": version, "reason": reason, "head": offered.head}
-        return Done.model_validate(self._ask("POST", self._path(f"{path}/{act}"), json=body))
+        offered = self._offered(pipeline)
+        if act == "rollback" and version is None and offered["abort"].possible:
+            act = "abort"
+        body = {"version": version, "reason": reason, "head": _possible(offered[act], pipeline, self.url).head}
+        path = f"/pipelines/{quote(pipeline, safe='')}/acts/{act}"
+        return Done.model_validate(self._ask("POST", self._path(path), json=body))
+
+    def retrain(self, pipeline: str, form: Mapping[str, Any]) -> str:
+        """Start a run, with the values of its trigger form; its id.
+
+        :raises ReleaseError: it is not possible now.
+        """
+        call = _possible(self._offered(pipeline)["retrain"], pipeline, self.url).call
+        assert call is not None
+        body = {**call.body, "conf": {name: value for name, value in form.items() if value is not None}}
+        return str(self._ask(call.method, f"{self.url}{call.path}", json=body)["dag_run_id"])
+
+    def _offered(self, pipeline: str) -> dict[ActName, Act]:
+        found = map(Act.model_validate, self._get(f"/pipelines/{quote(pipeline, safe='')}/acts"))
+        return {one.act: one for one in found}
 
     def _get(self, path: str, asked: Mapping[str, Any] | None = None) -> Any:
         return self._ask("GET", self._path(path), params=asked)
@@ -81,7 +93,8 @@ class Airflow:
             raise AirflowUnreachable(
                 f"Airflow does not answer: {type(error).__name__}: {error}.",
                 where=self.url,
-                do="see that the address is right and its API server is up; nothing is known to have changed.",
+                do="see that the address is right and its API server is up."
+                + ("" if method == "GET" else " Whether it was done is not known: look at `retrain ledger` first."),
             ) from error
         if answer.is_success:
             return answer.json()
@@ -102,12 +115,10 @@ class Airflow:
         return str(answer.json()["access_token"])
 
 
-def _with_reason(body: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    """A body with the reason wherever it has an empty one."""
-    return {
-        name: _with_reason(value, reason) if isinstance(value, dict) else reason if name == "reason" else value
-        for name, value in body.items()
-    }
+def _possible(act: Act, pipeline: str, url: str) -> Act:
+    if not act.possible:
+        raise ReleaseError(f"'{pipeline}': {act.why_not}", where=url, do=f"look at `retrain status {pipeline}`.")
+    return act
 
 
 def _refused(answer: httpx.Response, address: str) -> RetrainError:

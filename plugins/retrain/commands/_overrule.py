@@ -7,13 +7,31 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from retrain.commands._output import say, show_json
+from retrain.commands._place import airflow
 
 if TYPE_CHECKING:
     from retrain.ledger import Entry
+    from retrain.ledger.acts import ActName
 
 Name = Annotated[str, typer.Argument(help="The pipeline.")]
 Version = Annotated[int, typer.Argument(min=1, help="The version.")]
 Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
+
+
+def by_airflow(name: str, act: ActName, *, version: int | None = None, reason: str, json: bool) -> bool:
+    """Decide through Airflow, in the name of whoever is logged in there, if that is asked for.
+
+    :return: whether it was; if not, it is to be decided here.
+    """
+    remote = airflow()
+    if remote is None:
+        return False
+    done = remote.decide(name, act, version=version, reason=reason)
+    if json:
+        show_json(done.model_dump(mode="json"))
+    else:
+        say(f"{name}: {done.said} (ledger entry {done.entry}, by {remote.url}).")
+    return True
 
 
 def show(entry: Entry, version: int, json: bool, what: str) -> None:

@@ -14,11 +14,20 @@ from retrain.errors import UsageError
 
 if TYPE_CHECKING:
     from retrain.ledger import Ledger
+    from retrain.remote import Airflow
     from retrain.settings import Settings
     from retrain.site import Site
     from retrain.spec import Spec
 
 FILE = "pipeline.yaml"
+
+
+def airflow() -> Airflow | None:
+    """The Airflow through which everything is looked at and steered; None: the store is reached from here."""
+    from retrain import remote
+
+    address = os.environ.get(remote.URL)
+    return remote.Airflow(address) if address else None
 
 
 def open_site() -> Site:

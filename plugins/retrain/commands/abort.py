@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from retrain.commands._output import Json
-from retrain.commands._overrule import Name, Reason, show_release
+from retrain.commands._overrule import Name, Reason, by_airflow, show_release
 from retrain.commands._place import actor, follow, open_ledger, open_site
 
 PANEL = "Steer"
@@ -14,6 +14,8 @@ def abort(name: Name, reason: Reason, json: Json = False) -> None:
     from retrain.ledger.overrule import abort as write
     from retrain.ledger.release import Release
 
+    if by_airflow(name, "abort", reason=reason, json=json):
+        return
     site = open_site()
     ledger = open_ledger(name, site)
     challenger = ledger.release().challenger

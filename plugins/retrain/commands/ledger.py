@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from retrain.commands._output import Json, console, escape, say, show_json
-from retrain.commands._place import moment, open_ledger, open_site
+from retrain.commands._place import airflow, moment, open_ledger, open_site
+from retrain.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from retrain.ledger import Entry, Ledger
+    from retrain.remote import Airflow
 
 PANEL = "Look"
 
@@ -23,13 +28,29 @@ def ledger(
     json: Json = False,
 ) -> None:
     """What happened, entry by entry, the newest last. Every reading checks the whole chain."""
+    if (remote := airflow()) is not None:
+        if at is not None or verify:
+            raise UsageError("Airflow shows the ledger's entries only.", do="leave out --at and --verify.")
+        return _show_lines(remote, name, limit, json)
     book = open_ledger(name, open_site())
     if at is not None:
-        _show_served(book, at, json)
-    elif verify:
-        _show_verified(book, json)
-    else:
-        _show_entries(book.entries()[-limit:], json)
+        return _show_served(book, at, json)
+    if verify:
+        return _show_verified(book, json)
+    return _show_entries(book.entries()[-limit:], json)
+
+
+def _show_lines(remote: Airflow, name: str, limit: int, json: bool) -> None:
+    """The newest entries, as Airflow tells them, the newest last."""
+    page = remote.ledger(name)
+    lines = list(page.entries)
+    while page.more and (limit == 0 or len(lines) < limit):
+        page = remote.ledger(name, before=lines[-1].number)
+        lines += page.entries
+    chosen = lines[:limit] if limit else lines
+    if json:
+        return show_json([line.model_dump(mode="json") for line in reversed(chosen)])
+    return _show_rows((line.number, line.at, line.kind, line.actor, line.run, line.said) for line in reversed(chosen))
 
 
 def _show_served(book: Ledger, at: str, json: bool) -> None:
@@ -57,14 +78,18 @@ def _show_verified(book: Ledger, json: bool) -> None:
 
 
 def _show_entries(entries: list[Entry], json: bool) -> None:
-    from rich.table import Table
-
     if json:
         return show_json([entry.model_dump(mode="json") for entry in entries])
+    return _show_rows((entry.number, entry.at, entry.kind, entry.actor, entry.run, entry.summary) for entry in entries)
+
+
+def _show_rows(rows: Iterable[tuple[int, datetime, str, str, str | None, str]]) -> None:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("no.", "at (UTC)", "kind", "by", "run", "what"):
         table.add_column(title, justify="right" if title == "no." else "left", overflow="fold")
-    for entry in entries:
-        row = (f"{entry.at:%Y-%m-%d %H:%M:%S}", entry.kind, entry.actor, entry.run or "", entry.summary)
-        table.add_row(str(entry.number), *(escape(cell) for cell in row))
+    for number, when, kind, who, run, what in rows:
+        row = (f"{when:%Y-%m-%d %H:%M:%S}", kind, who, run or "", what)
+        table.add_row(str(number), *(escape(cell) for cell in row))
     return console().print(table)

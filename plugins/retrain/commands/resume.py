@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from retrain.commands._output import Json
-from retrain.commands._overrule import Name, Reason, show_release
+from retrain.commands._overrule import Name, Reason, by_airflow, show_release
 from retrain.commands._place import actor, follow, open_ledger, open_site
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ def resume(name: Name, reason: Reason, json: Json = False) -> None:
     from retrain.ledger.release import Release
     from retrain.rollout.looks import trial_story, unwatched
 
+    if by_airflow(name, "resume", reason=reason, json=json):
+        return
     site = open_site()
     ledger = open_ledger(name, site)
     story = trial_story(name, site)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from retrain.commands._output import Json
-from retrain.commands._overrule import show_release
+from retrain.commands._overrule import by_airflow, show_release
 from retrain.commands._place import actor, follow, open_ledger, open_site
 
 PANEL = "Steer"
@@ -23,6 +23,8 @@ def rollback(
     from retrain.ledger.overrule import roll_back
     from retrain.ledger.release import Release
 
+    if by_airflow(name, "rollback", version=to, reason=reason, json=json):
+        return
     site = open_site()
     ledger = open_ledger(name, site)
     before = ledger.release()

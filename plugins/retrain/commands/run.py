@@ -5,15 +5,15 @@ from __future__ import annotations
 import signal
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from retrain.commands._output import Json, console, escape, is_terminal, say, show_json
-from retrain.commands._place import actor, moment, open_site, open_spec
+from retrain.commands._place import actor, airflow, moment, open_site, open_spec
 from retrain.errors import UsageError
 from retrain.markdown import plain
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.status import Status
 
     from retrain.artifacts import Request
+    from retrain.remote import Airflow
     from retrain.retraining import Ended
     from retrain.site import Site
     from retrain.spec import Spec
@@ -54,6 +55,15 @@ def run(
     """Retrain once: the same stages in the same order as the Dag, with the same ledger, without a scheduler."""
     if skip_canary and not (reason or "").strip():
         raise UsageError("--skip-canary needs a reason.", do="say why with --reason; the ledger keeps it.")
+    if (remote := airflow()) is not None:
+        form = {
+            "data_end": data_end,
+            "force": force,
+            "skip_canary": skip_canary,
+            "reason": reason,
+            "redeploy": redeploy,
+        }
+        return _started(name, remote, form, json)
     with _stoppable(name):
         site = open_site()
         spec = open_spec(name, site)
@@ -78,6 +88,14 @@ def run(
         if outcome.decision in NEXT:
             say(f"Next: {NEXT[outcome.decision].format(name=name)}")
     raise typer.Exit(outcome.exit_status)
+
+
+def _started(name: str, remote: Airflow, form: Mapping[str, Any], json: bool) -> None:
+    """Start a run in Airflow, which goes on by itself."""
+    run_id = remote.retrain(name, form)
+    if json:
+        return show_json({"pipeline": name, "run": run_id})
+    return say(f"{name}: run {run_id} has begun in {remote.url}. How it goes: retrain status {name}")
 
 
 @contextmanager

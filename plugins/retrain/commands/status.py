@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from retrain.commands._output import Json, console, escape, say, show_json
-from retrain.commands._place import open_ledger, open_site, pipelines
+from retrain.commands._place import airflow, open_ledger, open_site, pipelines
 from retrain.errors import RetrainError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from retrain.artifacts import Age
-    from retrain.site import Site
     from retrain.status import Fleet, PipelineStatus, Serving, UnderWay
 
 GOOD, ATTENTION, BAD = "green", "yellow", "red"
@@ -36,26 +35,37 @@ def status(
     from retrain.status import standing
     from retrain.status import status as look
 
-    site = open_site()
     if name is None:
-        return _show_all(site, json)
-    found = look(open_ledger(name, site).pipeline, site)
+        return _show_all(json)
+    if (remote := airflow()) is not None:
+        found = remote.status(name)
+    else:
+        site = open_site()
+        found = look(open_ledger(name, site).pipeline, site)
     if json:
         return show_json(found.model_dump(mode="json") | {"standing": standing(found).model_dump(mode="json")})
     return _show(found)
 
 
-def _show_all(site: Site, json: bool) -> None:
-    """One row a pipeline. Leaves with 3 where a ledger cannot be read, once the others are told."""
+def _fleet() -> Fleet:
+    """All that somebody may see in Airflow, or all whose folders are here."""
     from retrain.status import fleet
 
-    found = fleet(site, pipelines(site.settings))
+    if (remote := airflow()) is not None:
+        return remote.fleet()
+    site = open_site()
+    return fleet(site, pipelines(site.settings))
+
+
+def _show_all(json: bool) -> None:
+    """One row a pipeline. Leaves with 3 where a ledger cannot be read, once the others are told."""
+    found = _fleet()
     if json:
         show_json(found.model_dump(mode="json"))
     elif found.pipelines:
         console().print(_table(found))
     else:
-        say(f"No pipelines in {site.settings.pipelines}. Make one with `retrain init`.")
+        say("There is no pipeline here. Make one with `retrain init`.")
     if any(one.word == "UNREAD" for one in found.pipelines):
         raise typer.Exit(RetrainError.exit_status)
 

@@ -71,7 +71,7 @@ class OfRun(Value):
 
 OURS: dict[ActName, Callable[[Ledger, Asked, str], Entry]] = {
     "rollback": lambda ledger, asked, who: overrule.roll_back(
-        ledger, to=_version(asked), actor=who, reason=asked.reason, seen=asked.head
+        ledger, to=asked.version, actor=who, reason=asked.reason, seen=asked.head
     ),
     "abort": lambda ledger, asked, who: overrule.abort(ledger, actor=who, reason=asked.reason, seen=asked.head),
     "pause": lambda ledger, asked, who: overrule.pause(ledger, actor=who, reason=asked.reason, seen=asked.head),
