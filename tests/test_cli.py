@@ -444,7 +444,7 @@ def test_status_says_who_serves_and_what_comes(typed: Typed, settings: Settings,
     assert upcoming.hour == 6
     assert timedelta(0) < upcoming - datetime.now(UTC) <= timedelta(days=1)
     text = typed("status", "p").out
-    assert "version 2, data until 01 Feb 2013" in text
+    assert "version 2, data until 2013-02-01 00:00 UTC" in text
     assert "step 1 of 2, 10 % of entities" in text
 
 

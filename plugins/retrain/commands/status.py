@@ -1,4 +1,4 @@
-"""``retrain status``: who serves, since when, what was decided last, what comes next."""
+"""``retrain status``: who serves, since when, what was decided last, what comes next; of all, the worst first."""
 
 from __future__ import annotations
 
@@ -104,6 +104,8 @@ def _show(found: PipelineStatus) -> None:
 
 
 def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
+    from retrain.words import moment
+
     yield "champion", _serving(found.champion, "serves")
     yield "challenger", _serving(found.challenger, "tried")
     for age in found.ages:
@@ -111,7 +113,8 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
     if found.under_way is not None:
         yield "canary", _under_way(found.under_way)
     for one in found.waiting:
-        yield "waiting", f"for {one.who}, since {_ago(one.since)}: {one.what}"
+        until = f", until {moment(one.until)}" if one.until is not None else ""
+        yield "waiting", f"for {one.who}, since {_ago(one.since)}{until}: {one.what}"
     if (last := found.last_release) is not None:
         yield "last release", f"{last.decision} {_ago(last.at)} by {last.actor}: {last.reason}"
     if (verdict := found.verdict) is not None:
@@ -127,7 +130,7 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
         unended = "" if run.outcome is not None else f"has not ended; last heard of {_ago(run.last)}: "
         yield f"run {run.run}", f"{_ago(run.began)}, by {run.by}: {unended}{run.what}"
     upcoming = found.next_run
-    yield "next run", f"{upcoming:%Y-%m-%d %H:%M} UTC ({found.schedule})" if upcoming else "by hand only"
+    yield "next run", f"{moment(upcoming)} ({found.schedule})" if upcoming else "by hand only"
 
 
 def _age(age: Age) -> str:
@@ -140,19 +143,22 @@ def _age(age: Age) -> str:
 def _serving(version: Serving | None, does: str) -> str:
     if version is None:
         return "none"
+    from retrain.words import moment
+
     return (
-        f"version {version.version}, data until {version.data_end:%d %b %Y %H:%M}, trained {_ago(version.trained_at)}, "
-        f"{does} since {version.since:%d %b %Y %H:%M}"
+        f"version {version.version}, data until {moment(version.data_end)}, trained {_ago(version.trained_at)}, "
+        f"{does} since {moment(version.since)}"
     )
 
 
 def _under_way(release: UnderWay) -> str:
-    from retrain.words import share
+    from retrain.words import moment, share
 
-    began = f"began {_ago(release.started)}" if release.started is not None else ""
+    began = f", began {_ago(release.started)}" if release.started is not None else ""
+    began += f", ends by {moment(release.ends)}" if release.ends is not None else ""
     if release.state == "shadowing":
-        return f"shadowing {share(release.shadow)} of requests, {began}"
-    return f"{release.state}, step {release.step} of {len(release.steps)}, {share(release.share)} of entities, {began}"
+        return f"shadowing {share(release.shadow)} of requests{began}"
+    return f"{release.state}, step {release.step} of {len(release.steps)}, {share(release.share)} of entities{began}"
 
 
 def _ago(at: datetime) -> str:

@@ -19,6 +19,9 @@ from retrain.words import duration
 TOLERANCE = timedelta(minutes=1)
 """Clocks that differ by less are right."""
 
+STEADY = timedelta(seconds=1)
+"""A clock that was set by less since the last look was not set."""
+
 
 class Span(NamedTuple):
     """When one entry was written.

@@ -14,15 +14,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from retrain.artifacts import Artifact, Ref, Request, canonical, digest, now
 from retrain.errors import LedgerBroken, LedgerMoved, LedgerRewritten, ObjectMissing, ReleaseError
-from retrain.ledger import clock
+from retrain.ledger import clock, collector
 from retrain.ledger.body import Body
-from retrain.ledger.clock import TOLERANCE, Span
+from retrain.ledger.clock import STEADY, TOLERANCE, Span
 from retrain.ledger.entries import Entry, StageDone, Trained
 from retrain.ledger.release import Release, Served
 from retrain.ledger.versions import Version, standing_release, versions
@@ -33,9 +34,6 @@ from retrain.words import duration
 GENESIS = "0" * 64
 READERS = 16
 """How many entries are fetched at a time when a ledger is read for the first time."""
-
-STEADY = timedelta(seconds=1)
-"""A clock that was set by less since the last look was not set."""
 
 B = TypeVar("B", bound=Body)
 T = TypeVar("T")
@@ -117,9 +115,10 @@ class Ledger:
         stretch = -(-len(paths) // READERS) or 1
         stretches = [paths[first : first + stretch] for first in range(0, len(paths), stretch)]
         with ThreadPoolExecutor(READERS) as pool:
-            for several in pool.map(lambda some: [self.store.get(path) for path in some], stretches):
-                for data in several:
-                    self._take(data)
+            read = list(pool.map(lambda some: [self.store.get(path) for path in some], stretches))
+        with collector.put_off():
+            for data in chain.from_iterable(read):
+                self._take(data)
 
     def _read_on(self) -> None:
         while self.store.exists(path := self.path(len(self._entries) + 1)):
