@@ -16,6 +16,7 @@ import httpx
 from retrain.errors import AirflowUnreachable, ReleaseError, RetrainError, UsageError
 from retrain.ledger.acts import Act, ActName, Done
 from retrain.ledger.page import LedgerPage
+from retrain.rollout.looks import TrialStory
 from retrain.status import Fleet, PipelineStatus
 
 URL, TOKEN, USER, PASSWORD = (f"RETRAIN_AIRFLOW{part}" for part in ("", "_TOKEN", "_USER", "_PASSWORD"))
@@ -46,6 +47,11 @@ class Airflow:
         """How one stands."""
         found = self._get(f"/pipelines/{quote(pipeline, safe='')}")
         return PipelineStatus.model_validate({name: value for name, value in found.items() if name != "standing"})
+
+    def trial(self, pipeline: str) -> TrialStory | None:
+        """The challenger that is tried there, or was last."""
+        found = self._get(f"/pipelines/{quote(pipeline, safe='')}/trial")
+        return None if found is None else TrialStory.model_validate(found)
 
     def ledger(self, pipeline: str, before: int | None = None) -> LedgerPage:
         """What was decided, newest first."""

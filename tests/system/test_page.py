@@ -174,7 +174,7 @@ def test_what_served_at_a_time_is_told(opened: Opened) -> None:
 def test_why_a_version_was_blessed_is_one_click_from_its_pipeline(opened: Opened) -> None:
     hand = Hand(opened())
     hand.to_visits()
-    hand.click(hand.page.get_by_role("table", name="Versions").get_by_role("link", name="version 2"))
+    hand.click(hand.page.get_by_role("region", name="Versions").get_by_role("link", name="version 2"))
     expect(hand.page.get_by_text("change", exact=True).first).to_be_visible()
     assert hand.clicks <= 3
 
@@ -182,7 +182,7 @@ def test_why_a_version_was_blessed_is_one_click_from_its_pipeline(opened: Opened
 def test_a_run_that_came_to_nothing_looks_like_it(opened: Opened) -> None:
     hand = Hand(opened())
     hand.to_visits()
-    runs = hand.page.get_by_role("table", name="Last runs")
+    runs = hand.page.get_by_role("region", name="Last runs")
     expect(runs).to_contain_text("bad data")
     assert hand.clicks <= 3
 

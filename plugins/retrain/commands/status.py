@@ -10,12 +10,14 @@ import typer
 
 from retrain.commands._output import Json, console, escape, say, show_json
 from retrain.commands._place import airflow, open_ledger, open_site, pipelines
+from retrain.commands._trial import trial_lines
 from retrain.errors import RetrainError
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from retrain.artifacts import Age
+    from retrain.rollout.looks import TrialStory
     from retrain.status import Fleet, PipelineStatus, Serving, UnderWay
 
 GOOD, ATTENTION, BAD = "green", "yellow", "red"
@@ -33,18 +35,25 @@ def status(
 ) -> None:
     """Health, champion, challenger, ages, the last verdict, the canary, the last runs and the next one."""
     from retrain.status import standing
-    from retrain.status import status as look
 
     if name is None:
         return _show_all(json)
-    if (remote := airflow()) is not None:
-        found = remote.status(name)
-    else:
-        site = open_site()
-        found = look(open_ledger(name, site).pipeline, site)
+    found, trial = _one(name)
     if json:
         return show_json(found.model_dump(mode="json") | {"standing": standing(found).model_dump(mode="json")})
-    return _show(found)
+    return _show(found, trial)
+
+
+def _one(name: str) -> tuple[PipelineStatus, TrialStory | None]:
+    """How a pipeline stands, and what is tried there."""
+    from retrain.rollout.looks import trial_story
+    from retrain.status import status as look
+
+    if (remote := airflow()) is not None:
+        return remote.status(name), remote.trial(name)
+    site = open_site()
+    found = look(open_ledger(name, site).pipeline, site)
+    return found, trial_story(name, site)
 
 
 def _fleet() -> Fleet:
@@ -89,7 +98,7 @@ def _plain(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
-def _show(found: PipelineStatus) -> None:
+def _show(found: PipelineStatus, trial: TrialStory | None) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, title_justify="left", title_style="bold")
@@ -98,12 +107,12 @@ def _show(found: PipelineStatus) -> None:
     table.add_column(overflow="fold")
     health = _plain("; ".join((found.health.level, *found.health.reasons)))
     table.add_row("health", f"[{COLOURS[found.health.level]}]{escape(health)}[/]")
-    for label, text in _lines(found):
+    for label, text in _lines(found, trial):
         table.add_row(escape(_plain(label)), escape(_plain(text)))
     console().print(table)
 
 
-def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
+def _lines(found: PipelineStatus, trial: TrialStory | None) -> Iterator[tuple[str, str]]:
     from retrain.words import moment
 
     yield "champion", _serving(found.champion, "serves")
@@ -112,6 +121,7 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
         yield f"age of {age.subject}", _age(age)
     if found.under_way is not None:
         yield "canary", _under_way(found.under_way)
+        yield from trial_lines(found.pipeline, trial)
     for one in found.waiting:
         until = f", until {moment(one.until)}" if one.until is not None else ""
         yield "waiting", f"for {one.who}, since {_ago(one.since)}{until}: {one.what}"
