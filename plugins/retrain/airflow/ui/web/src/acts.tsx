@@ -101,7 +101,9 @@ function Dialog({ pipeline, act, only, close, done, again }: Asked) {
     setBusy(true);
     setTrouble(null);
     try {
-      done(await perform(pipeline, agreed, reason.trim(), needed ? chosen : null));
+      const what = await perform(pipeline, agreed, reason.trim(), needed ? chosen : null);
+      own.current?.close(); // while it still stands, so that the focus goes back to where it was
+      done(what);
     } catch (error) {
       setTrouble(error instanceof Trouble ? error : new Trouble(0, String(error)));
       setBusy(false);

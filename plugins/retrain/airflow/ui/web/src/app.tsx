@@ -8,7 +8,7 @@ import { LedgerView } from "./ledger";
 import type { Place } from "./mount";
 import { Link, Name } from "./parts";
 import { PipelineView } from "./pipeline";
-import { parse, type Route } from "./route";
+import { hashOf, parse, type Route } from "./route";
 import { RunView } from "./run";
 import { TrialView } from "./trial";
 import { VersionView } from "./version";
@@ -37,6 +37,11 @@ export function App({ place }: { place: Place }) {
         </header>
       )}
       <Way route={shown} />
+      {place.embedded && (
+        <p class="alone">
+          <a href={airflow(`retrain/${hashOf(shown)}`)}>On a page of its own</a>
+        </p>
+      )}
       <Frame embedded={place.embedded}>
         <View route={shown} place={place} moved={moved} key={JSON.stringify(shown)} />
       </Frame>

@@ -153,8 +153,8 @@ export interface VersionStory {
   mlflow_run: string | null;
   trained_at: string;
   data_end: string;
-  estimator: string;
-  params: Record<string, unknown> | string;
+  estimator: string | null;
+  params: Record<string, unknown>;
   train_rows: number | null;
   verdict: { outcome: string; reason: string; by: string; gates: Gate[] } | null;
   champion: number | null;
@@ -162,7 +162,7 @@ export interface VersionStory {
   scores: Line[];
   slices: Line[];
   left_out: string[];
-  changes: { what: string; before: unknown; after: unknown }[];
+  changes: { what: string; before: string | null; after: string | null }[];
   drift: Drift[];
 }
 
@@ -193,7 +193,7 @@ export interface DataStory {
 export interface Metric {
   name: string;
   unit: string | null;
-  weight: string | number | null;
+  weight: number | null;
   champion: number | null;
   challenger: number | null;
   champion_rows: number;
@@ -220,7 +220,7 @@ export interface Look {
 
 export interface TrialStory {
   version: number;
-  champion: number;
+  champion: number | null;
   phase: "shadow" | "canary";
   state: "shadowing" | "ramping" | "paused" | "promoted" | "rolled_back";
   started: string;
@@ -230,6 +230,7 @@ export interface TrialStory {
   share: number;
   share_seen: number | null;
   looked_at: string | null;
+  watched: boolean | null;
   summary: string;
   open: string[];
   doubts: string[];

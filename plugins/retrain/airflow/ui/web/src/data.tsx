@@ -1,8 +1,9 @@
 /* What the newest validations found, failures first, and the rows that were put in quarantine. */
 
-import { ours } from "./api";
+import { useState } from "preact/hooks";
+import { download, Trouble } from "./api";
 import type { DataStory, Expectation, Validation } from "./contract";
-import { Shown, useLoaded } from "./load";
+import { Cannot, Shown, useLoaded } from "./load";
 import { Badge, Name, Right, Section, Table, Text, Title, plain } from "./parts";
 import { moment, number } from "./words";
 
@@ -84,15 +85,21 @@ function Expectations({ of, label }: { of: Expectation[]; label: string }) {
 
 function Quarantine({ pipeline, of }: { pipeline: string; of: Validation }) {
   const kept = of.quarantine!;
-  const file = ours(`pipelines/${encodeURIComponent(pipeline)}/data/${encodeURIComponent(of.key)}/quarantine`);
+  const [trouble, setTrouble] = useState<Trouble | null>(null);
+  const path = `pipelines/${encodeURIComponent(pipeline)}/data/${encodeURIComponent(of.key)}/quarantine`;
+  const fetchAll = (): void => {
+    setTrouble(null);
+    download(path, `${pipeline}-quarantine.csv`).catch((error: unknown) => {
+      setTrouble(error instanceof Trouble ? error : new Trouble(0, String(error)));
+    });
+  };
   return (
     <>
       <div class="between">
         <h3>{number(kept.rows)} rows in quarantine</h3>
-        <a href={file} download={`${pipeline}-quarantine.csv`}>
-          All of them, as CSV
-        </a>
+        <button onClick={fetchAll}>All of them, as CSV</button>
       </div>
+      {trouble && <Cannot what="The file" trouble={trouble} again={fetchAll} />}
       {kept.sample.length < kept.rows && <p class="dim">The first {kept.sample.length} are shown.</p>}
       <Table flat label={`Rows in quarantine of ${moment(of.at)}`} head={kept.columns.map((name) => <Text most={60}>{name}</Text>)}>
         {kept.sample.map((row, index) => (

@@ -114,7 +114,7 @@ export function Cannot({ what, trouble, again }: { what: string; trouble: Troubl
       )}
       <p>
         {trouble.status === 401 ? (
-          <a href={airflow(`auth/login?next=${encodeURIComponent(location.href)}`)}>Sign in</a>
+          <a href={airflow(`api/v2/auth/login?next=${encodeURIComponent(location.pathname + location.search + location.hash)}`)}>Sign in</a>
         ) : (
           <button onClick={again}>Try again</button>
         )}

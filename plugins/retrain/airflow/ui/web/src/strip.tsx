@@ -10,6 +10,7 @@ import { cut, duration, inert, moment, version } from "./words";
 const LEFT = 76;
 const RIGHT = 12;
 const LANE = 30;
+const AGAINST = new Set(["vetoed", "rejected", "rehearsal failed"]);
 const LANES = ["served", "on trial", "judged"] as const;
 
 export function Strip({ pipeline, of }: { pipeline: string; of: History }) {
@@ -92,7 +93,7 @@ function Lanes({ of, ends, at, choose }: Drawn) {
           <Bar key={span.start} left={px(span.start)} right={px(span.end)} row={1} text={`v${span.version}`} kind={span.outcome.includes("roll") ? "trial bad" : "trial"} />
         ))}
         {of.verdicts.map((mark) => (
-          <Mark key={mark.at + mark.version} x={px(mark.at)} bad={mark.outcome === "vetoed"} />
+          <Mark key={mark.at + mark.version} x={px(mark.at)} bad={AGAINST.has(mark.outcome)} />
         ))}
         {timeTicks(x, width).map((tick) => (
           <g key={tick.x}>
@@ -106,7 +107,7 @@ function Lanes({ of, ends, at, choose }: Drawn) {
       </svg>
       <p class="legend dim" aria-hidden="true">
         <span class="key served" /> served <span class="key back" /> after a rollback <span class="key trial" /> on trial{" "}
-        <span class="key bad" /> trial rolled back · ✕ vetoed · ● other verdicts
+        <span class="key bad" /> trial rolled back · ✕ vetoed, rejected or not rehearsed · ● other verdicts
       </p>
     </div>
   );

@@ -16,11 +16,12 @@ export const STYLE = `
 }
 :host([data-embedded]) { background: transparent; min-height: 0; height: 100%; overflow: auto; }
 * { box-sizing: border-box; }
-.page { max-width: 84rem; margin: 0 auto; padding: 0 1.25rem 3rem; }
+.page { container: page / inline-size; max-width: 84rem; margin: 0 auto; padding: 0 1.25rem 3rem; }
 .top, .way, .row, .between { display: flex; flex-wrap: wrap; align-items: center; gap: .4rem .75rem; }
 .top { justify-content: space-between; padding: .75rem 0; border-bottom: 1px solid var(--line); }
 .between { justify-content: space-between; }
-.page:has(.foreign) .way { display: none; }
+.page:has(.foreign) :is(.way, .alone) { display: none; }
+.alone { float: right; margin: .5rem 0 0 1rem; font-size: .88rem; }
 .way { padding: .6rem 0 .2rem; }
 .tabs { display: flex; flex-wrap: wrap; gap: .25rem; margin-left: auto; }
 .tabs a { padding: .2rem .6rem; border-radius: 6px; text-decoration: none; }
@@ -95,11 +96,12 @@ svg .worse { stroke: var(--bad); } svg .point.worse { fill: var(--bad); } svg .b
 svg .band { fill: var(--accent); fill-opacity: .2; } svg .line { fill: none; stroke: var(--accent); stroke-width: 2; }
 svg .before { fill: var(--old); } svg .now { fill: var(--accent); } .key.before { background: var(--old); } .key.now { background: var(--accent); }
 .chart { cursor: crosshair; }
-.forest th .badge { margin-left: .3rem; } @media (min-width: 641px) {
+.forest th .badge { margin-left: .3rem; } @container page (min-width: 641px) {
   .forest { table-layout: fixed; min-width: 62rem; } .forest .plot { width: 348px; } .forest th:first-child { width: 15rem; }
 }
-@media (max-width: 640px) {
-  .page { padding: 0 .75rem 2rem; } .tabs { margin-left: 0; width: 100%; }
+@media (max-width: 640px) { .page { padding: 0 .75rem 2rem; } }
+@container page (max-width: 640px) {
+  .tabs { margin-left: 0; width: 100%; }
   .stack, .stack tbody, .stack tr, .stack td, .stack th { display: block; min-width: 0; width: auto; border: 0; }
   .stack caption { display: block; } .stack thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; overflow: hidden; }
   .stack tr { padding: .5rem 0; border-bottom: 1px solid var(--line); }

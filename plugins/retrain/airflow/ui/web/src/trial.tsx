@@ -38,7 +38,7 @@ function Trial(props: { pipeline: string; of: TrialStory; seen: Date | null; aga
     <>
       <p class="lead">
         <Badge>{of.state}</Badge> <VersionLink pipeline={pipeline} of={of.version} /> against{" "}
-        <VersionLink pipeline={pipeline} of={of.champion} />
+        {of.champion === null ? "nothing" : <VersionLink pipeline={pipeline} of={of.champion} />}
         {of.ended === null ? ` in ${of.phase}` : ", over"}
         <span class="dim">
           {" "}
@@ -48,6 +48,12 @@ function Trial(props: { pipeline: string; of: TrialStory; seen: Date | null; aga
       <p aria-live="polite">
         <Text most={600}>{of.summary}</Text>
       </p>
+      {of.watched === false && (
+        <p class="note warn">
+          Nobody looks at it now, so nothing is decided and the numbers stand still: see whether its task and the
+          triggerer run.
+        </p>
+      )}
       {of.doubts.map((doubt, index) => (
         <p key={index} class="note bad">
           In doubt, so nothing goes on: <Text>{doubt}</Text>
@@ -109,7 +115,7 @@ function Numbers({ of }: { of: TrialStory }) {
         ["Share seen", real],
         ["Requests", `${number(of.requests.challenger)} challenger, ${number(of.requests.champion)} champion`],
         ["Labels", `${number(of.labels)} used${of.waiting_labels === null ? "" : `, ${number(of.waiting_labels)} not ripe`}`],
-        ["Alpha spent", of.alpha === null ? "–" : share(of.alpha)],
+        ["Alpha (false alarms)", of.alpha === null ? "–" : share(of.alpha)],
         ["Last look", of.looked_at === null ? "none yet" : <><Moment at={of.looked_at} /> <span class="dim">{fromNow(of.looked_at)}</span></>],
         ["Began", <Moment at={of.started} />],
         [of.ended === null ? "Patience ends" : "Ended", of.ended === null ? <Patience of={of} /> : <Moment at={of.ended} />],
@@ -156,6 +162,7 @@ const HEAD = [
   <Right>Margin</Right>,
   <Right>Answers of both</Right>,
   "Needed",
+  <Right>Its part of alpha</Right>,
 ];
 
 function Metrics({ of }: { of: Metric[] }) {
@@ -180,6 +187,7 @@ function Metrics({ of }: { of: Metric[] }) {
           <td class="number">{number(metric.margin)}</td>
           <td class="number">{`${number(metric.challenger_rows)} / ${number(metric.champion_rows)}`}</td>
           <td>{metric.required ? "required" : "watched"}</td>
+          <td class="number">{metric.weight === null ? "–" : share(metric.weight)}</td>
         </tr>
       ))}
     </Table>

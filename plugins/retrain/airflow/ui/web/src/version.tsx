@@ -57,8 +57,8 @@ function Verdict({ of }: { of: VersionStory }) {
     );
   }
   const { outcome, reason, by, gates } = of.verdict;
-  const passed = gates.filter((gate) => gate.outcome === "passed");
-  const rest = gates.filter((gate) => gate.outcome !== "passed");
+  const counts = (gate: Gate): boolean => gate.outcome !== "passed" && gate.outcome !== "not applied";
+  const [rest, passed] = [gates.filter(counts), gates.filter((gate) => !counts(gate))];
   return (
     <Section title="Verdict">
       <p>
@@ -72,7 +72,7 @@ function Verdict({ of }: { of: VersionStory }) {
       {rest.length > 0 && <Gates of={rest} label="Gates not passed" />}
       {passed.length > 0 && (
         <details open={rest.length === 0}>
-          <summary>{passed.length} gates passed</summary>
+          <summary>{passed.length} gates passed, or not applied</summary>
           <Gates of={passed} label="Gates passed" />
         </details>
       )}
@@ -197,7 +197,7 @@ function Made({ pipeline, of }: { pipeline: string; of: VersionStory }) {
           ["Rows", of.train_rows === null ? "–" : number(of.train_rows)],
           ["Champion then", of.champion === null ? "none" : <VersionLink pipeline={pipeline} of={of.champion} />],
           ["Estimator", <Text most={80}>{of.estimator}</Text>],
-          ["Parameters", <Text most={200}>{plain(of.params) || "–"}</Text>],
+          ["Parameters", <Text most={200}>{plain(of.params) || "none"}</Text>],
           ["MLflow run", <Mlflow run={of.mlflow_run} />],
         ]}
       />

@@ -40,6 +40,7 @@ test("an act says beforehand what will happen, and goes with its reason and what
   expect(sent!.body).toEqual({ version: 2, reason: "complaints", head: 7 });
   expect(sent!.headers).toMatchObject({ "X-Requested-With": "retrain", "Content-Type": "application/json" });
   expect(root.querySelector("dialog")).toBeNull();
+  expect(server.sent.filter((one) => one.path === `${PIPELINE}/acts`).length).toBe(2);
   expect(root.querySelector(".done")!.textContent).toBe("Version 2 serves.");
 });
 
