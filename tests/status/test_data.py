@@ -12,7 +12,7 @@ from hostile_names import HOSTILE
 from orders_world import NOT_NULL, Orders
 from retrain.artifacts import Validation
 from retrain.data.frames import keep_frame
-from retrain.errors import ArtifactChanged, RetrainError, UsageError
+from retrain.errors import ArtifactChanged, DataError, ObjectMissing, RetrainError, UsageError
 from retrain.site import Site
 from retrain.status import DataStory, data_story, quarantine_csv
 
@@ -116,6 +116,13 @@ def test_what_is_not_there_or_not_what_it_was_is_said_before_a_byte_is_sent(orde
         with pytest.raises(RetrainError):
             quarantine_csv("orders", key, orders.site)
     bad = quarantined(orders, pd.DataFrame({"price": [1.0], "_reason": ["bad"]}))
+    assert bad.quarantine is not None
+    orders.site.store.put(bad.quarantine.path, b"another table")
+    with pytest.raises(DataError, match="its hash differs"):
+        quarantine_csv("orders", bad.key, orders.site)
+    orders.site.store.delete(bad.quarantine.path)
+    with pytest.raises(ObjectMissing):
+        quarantine_csv("orders", bad.key, orders.site)
     orders.site.store.put(Validation.path("orders", bad.key), bad.model_copy(update={"rows": 1}).to_bytes())
     with pytest.raises(ArtifactChanged):
         quarantine_csv("orders", bad.key, orders.site)

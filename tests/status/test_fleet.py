@@ -75,11 +75,29 @@ def words(found: Fleet) -> dict[str, str]:
     return {one.pipeline: one.word for one in found.pipelines}
 
 
-def test_a_look_at_a_kept_site_costs_one_look_up_a_pipeline(kept: Site, store: Counting) -> None:
+def test_a_look_at_a_kept_site_costs_two_look_ups_a_pipeline(kept: Site, store: Counting) -> None:
     assert words(fleet(kept, NAMES)) == dict.fromkeys(NAMES, "OK")
     store.asked.clear()
     assert words(fleet(kept, NAMES)) == dict.fromkeys(NAMES, "OK")
-    assert sorted(store.asked) == [f"{name}/ledger/00000004.json" for name in NAMES]
+    assert sorted(store.asked) == [f"{name}/ledger/0000000{number}.json" for name in NAMES for number in (3, 4)]
+
+
+def test_a_store_that_is_not_mounted_any_more_is_said_and_taken_up_again(kept: Site, store: Counting) -> None:
+    fleet(kept, NAMES)
+    store.root.rename(store.root.with_name("elsewhere"))
+    found = fleet(kept, NAMES)
+    assert words(found) == dict.fromkeys(NAMES, "UNREAD")
+    assert found.pipelines[0].said == f"The object store is not there. Where: {store.root}."
+    store.root.with_name("elsewhere").rename(store.root)
+    assert words(fleet(kept, NAMES)) == dict.fromkeys(NAMES, "OK")
+
+
+def test_a_ledger_whose_end_was_cut_off_is_said(kept: Site, store: Counting) -> None:
+    fleet(kept, NAMES)
+    store.delete("bee/ledger/00000003.json")
+    found = fleet(kept, NAMES)
+    assert words(found) == {"bee": "UNREAD", "ant": "OK", "cat": "OK"}
+    assert "entry 3, which was read before, is not there" in found.pipelines[0].said
 
 
 def test_a_broken_ledger_is_a_row_that_says_where(kept: Site, store: Counting) -> None:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 
 from retrain.artifacts import ExpectationResult, FileRef, Moment, Ref, Validation, Value
@@ -99,7 +100,7 @@ def quarantine_csv(pipeline: str, key: str, site: Site) -> Iterator[bytes]:
     Text that a spreadsheet would run as a formula begins with an apostrophe; numbers stay as they are.
 
     :raises UsageError: there is no such validation, or no row is in quarantine.
-    :raises ArtifactChanged, ObjectMissing, StoreError: it cannot be read.
+    :raises ArtifactChanged, DataError, ObjectMissing, StoreError: it, or its rows, cannot be read.
     """
     path = Validation.path(pipeline, key)
     known = site.ledger(pipeline).contents(Validation.kind, key)
@@ -111,7 +112,9 @@ def quarantine_csv(pipeline: str, key: str, site: Site) -> Iterator[bytes]:
             f"No row is in quarantine of the validation '{key}' of pipeline '{pipeline}'.",
             do="look at its expectations: what they say is not of single rows.",
         )
-    return _written(_batches(site, validation.quarantine, BATCH))
+    batches = _batches(site, validation.quarantine, BATCH)
+    first = list(islice(batches, 1))  # so that what cannot be read is said now
+    return _written(chain(first, batches))
 
 
 def _validated(entry: Entry, at: datetime, ref: Ref, site: Site) -> Validated | None:

@@ -1,6 +1,6 @@
 """Every pipeline at once, the worst first. One that is slow or broken is a row that says so, not the end of the others.
 
-A :class:`~retrain.site.Site` that is kept has read every ledger once; after that a look costs one look-up a pipeline.
+A :class:`~retrain.site.Site` that is kept has read every ledger once; after that a look costs two look-ups a pipeline.
 """
 
 from __future__ import annotations

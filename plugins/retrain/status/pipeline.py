@@ -113,12 +113,16 @@ class PipelineStatus(Value):
 
 
 def status(pipeline: str, site: Site) -> PipelineStatus:
-    """How a pipeline stands now. The store is looked at once, and again only for reports that are new.
+    """How a pipeline stands now.
+
+    The store is asked whether there is more than what was read, and whether that is still there: a folder that is not
+    mounted any more holds no news, either.
 
     :raises LedgerBroken, StoreError: the ledger cannot be read, and nothing else may be said without it.
     """
     ledger, (spec, problem) = site.ledger(pipeline), spec_of(pipeline, site)
-    ledger.poll()
+    if not ledger.poll():
+        ledger.require_head()
     reading = ledger.fold(read)
     release, versions = reading.release, reading.versions
     told, asked = tuple(runs(reading, ledger, site)), tuple(waiting(reading, ledger, spec, site))
