@@ -55,6 +55,21 @@ def answer(place: Any, run_id: str, option: str, reason: str, *, user: str = "ad
     )
 
 
+def finish(place: Any, run_id: str, option: str, reason: str) -> tuple[str, dict[str, str]]:
+    """Wait for the run, answering as a person does who is asked again.
+
+    On a busy machine the scheduler may take a task that is answered the moment it is parked for a lost one, and tries
+    it again.
+    """
+    for _ in looks(300, pause=1):
+        if place.states(run_id).get("approve") not in WAITING:
+            break
+        if not place.airflow.api.call("GET", path(run_id))["response_received"]:
+            answer(place, run_id, option, reason)
+    found: tuple[str, dict[str, str]] = place.finish(run_id)
+    return found
+
+
 def test_a_release_waits_for_one_answer_and_the_ledger_names_who_gave_it_and_why(place: Any) -> None:
     run_id = place.trigger(reason="the spring data is in")
     question = asked(place, run_id)
@@ -80,7 +95,7 @@ def test_a_release_waits_for_one_answer_and_the_ledger_names_who_gave_it_and_why
     assert answer(place, run_id, "Approve", "me too", user="viewer").status_code == 403
     assert answer(place, run_id, "Approve", "seen with the team").status_code == 200
     assert answer(place, run_id, "Reject", "too late").status_code == 409
-    state, tasks = place.finish(run_id)
+    state, tasks = finish(place, run_id, "Approve", "seen with the team")
     assert (state, tasks["approve"], tasks["promote"]) == ("success", "success", "success")
     ((entry, body),) = place.ledger.of(Answered)
     assert entry.actor == "airflow:admin"
@@ -95,7 +110,7 @@ def test_a_rejection_ends_the_run_and_the_champion_serves_on(place: Any) -> None
     question = asked(place, run_id)
     assert "champion (version 1)" in question["body"]
     assert answer(place, run_id, "Reject", "not before the weekend").status_code == 200
-    state, tasks = place.finish(run_id)
+    state, tasks = finish(place, run_id, "Reject", "not before the weekend")
     assert (state, tasks["approve"], tasks["rehearse"], tasks["promote"]) == (
         "success",
         "success",
