@@ -5,7 +5,7 @@ import { perform, Trouble } from "./api";
 import type { Act, Done } from "./contract";
 import { Cannot, useLoaded } from "./load";
 import { Text } from "./parts";
-import { version } from "./words";
+import { cut, inert, version } from "./words";
 
 /** The acts of a pipeline. With `only`, those that concern that version, with it chosen. */
 export function Acts({ pipeline, only, done }: { pipeline: string; only?: number; done: () => void }) {
@@ -131,7 +131,7 @@ function Dialog({ pipeline, act, only, close, done, again }: Asked) {
               <option value="">choose one</option>
               {agreed.versions.map((one) => (
                 <option key={one.version} value={one.version}>
-                  {version(one.version)}: {one.said}
+                  {version(one.version)}: {cut(inert(one.said), 120)}
                 </option>
               ))}
             </select>

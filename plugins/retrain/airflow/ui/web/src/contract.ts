@@ -44,6 +44,7 @@ export interface Waiting {
   who: string;
   what: string;
   since: string;
+  until: string | null;
 }
 
 export interface RunLine {

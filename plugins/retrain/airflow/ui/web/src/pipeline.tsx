@@ -106,7 +106,8 @@ function Problems({ of }: { of: PipelineStatus }) {
       )}
       {of.waiting.map((one, index) => (
         <p class="note warn" key={index}>
-          Waits for <Text most={80}>{one.who}</Text> since <Moment at={one.since} />: <Text>{one.what}</Text>
+          Waits for <Text most={80}>{one.who}</Text> since <Moment at={one.since} />
+          {one.until && <>, until <Moment at={one.until} /></>}: <Text>{one.what}</Text>
         </p>
       ))}
       {of.ages

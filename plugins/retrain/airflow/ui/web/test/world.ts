@@ -17,6 +17,8 @@ export interface Sent {
 
 export type Answer = { status: number; body: unknown };
 
+const open: (() => void)[] = [];
+
 /** `METHOD path` → what is answered; what is missing is 404. `sent` is all that was asked. */
 export function world(): { answers: Record<string, Answer | (() => Answer)>; sent: Sent[] } {
   const state: ReturnType<typeof world> = { answers: {}, sent: [] };
@@ -28,7 +30,10 @@ export function world(): { answers: Record<string, Answer | (() => Answer)>; sen
     history.replaceState(null, "", "/");
     vi.stubGlobal("fetch", async (url: string, init: RequestInit) => answer(state, url, init));
   });
-  afterEach(() => vi.unstubAllGlobals());
+  afterEach(() => {
+    for (const leave of open.splice(0)) leave();
+    vi.unstubAllGlobals();
+  });
   return state;
 }
 
@@ -46,7 +51,7 @@ export async function opened(hash: string, place: Place = { embedded: false }): 
   location.hash = hash;
   const host = document.createElement("div");
   document.body.append(host);
-  mount(host, place);
+  open.push(mount(host, place));
   await settled();
   return host.shadowRoot!;
 }
