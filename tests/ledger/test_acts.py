@@ -65,6 +65,9 @@ def test_one_returns_only_to_versions_that_served_and_are_blessed(ledger: Ledger
     assert (act.possible, versions(act)) == (True, [1])
     roll_back(ledger, to=versions(act)[0], **BY)
     assert ledger.release().serves(1)
+    assert versions(named(ledger)["rollback"]) == [3], "a rollback can be taken back"
+    roll_back(ledger, to=3, **BY)
+    assert ledger.release().serves(3)
 
 
 def test_every_choice_that_is_offered_is_accepted(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ from retrain.artifacts import Value
 from retrain.ledger.entries import Judged
 from retrain.ledger.ledger import Ledger
 from retrain.ledger.release import Release
-from retrain.ledger.versions import Version, champions
+from retrain.ledger.versions import Version
 
 ActName = Literal["rollback", "abort", "pause", "resume", "veto", "bless", "retrain", "approve", "reject"]
 
@@ -96,9 +96,9 @@ def acts(ledger: Ledger) -> tuple[Act, ...]:
 
 
 def _rollback(ledger: Ledger, release: Release, versions: list[Version], head: int) -> Act:
-    line = set(champions(ledger.entries()))
+    served = {body.champion.version for _, body in ledger.of(Release) if body.champion is not None}
     serving = release.champion.version if release.champion is not None else None
-    choices = [one for one in reversed(versions) if one.version in line and one.blessed and one.version != serving]
+    choices = [one for one in reversed(versions) if one.version in served and one.blessed and one.version != serving]
     left = f"Version {serving}, which serves now, is left" if serving is not None else "Requests go"
     also = f" The {_phase(release)} of version {_tried(release)} ends." if release.under_way else ""
     return Act(

@@ -18,6 +18,7 @@ function said(at: Date, span: number): string {
   const two = (value: number): string => String(value).padStart(2, "0");
   const day = `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   const time = `${two(at.getHours())}:${two(at.getMinutes())}`;
+  if (span < 10 * 60_000) return `${time}:${two(at.getSeconds())}`;
   if (span < 2 * DAY) return time === "00:00" ? day : time;
   if (span < 14 * DAY) return time === "00:00" ? day : `${day} ${time}`;
   return span > 300 * DAY ? `${at.getFullYear()}-${two(at.getMonth() + 1)}` : day;

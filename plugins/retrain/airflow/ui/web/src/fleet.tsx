@@ -56,7 +56,8 @@ function Pipelines({ of }: { of: Standing[] }) {
           ))}
         </div>
         <span class="dim" role="status">
-          {found.length === of.length ? `${of.length} pipelines` : `${found.length} of ${of.length} pipelines`}
+          {found.length === of.length ? "" : `${found.length} of `}
+          {of.length === 1 ? "1 pipeline" : `${of.length} pipelines`}
         </span>
       </div>
       {found.length === 0 ? (
