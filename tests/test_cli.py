@@ -128,6 +128,9 @@ def test_version_and_help(typed: Typed) -> None:
         "bless",
         "veto",
         "rollback",
+        "pause",
+        "resume",
+        "abort",
         "ledger",
         "serve",
         "demo",
@@ -238,6 +241,18 @@ def test_a_name_that_leaves_the_folder_is_refused(typed: Typed, name: str) -> No
 )
 def test_it_starts_light(settings: Settings, ledger: Ledger, arguments: list[str]) -> None:
     """A rollback is typed in a hurry: nothing that takes seconds to import may be in its way."""
+    assert imported(arguments) == []
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "abort"])
+def test_steering_starts_light(typed: Typed, canary: Ledger, command: str) -> None:
+    if command == "resume":
+        typed("pause", "p", "--reason", "x")
+    assert imported([command, "p", "--reason", "x"]) == []
+
+
+def imported(arguments: list[str]) -> list[str]:
+    """What of the heavy packages a command imports."""
     code = (
         "import sys, json, retrain.cli as cli\n"
         f"sys.argv = ['retrain', *{arguments!r}]\n"
@@ -245,7 +260,8 @@ def test_it_starts_light(settings: Settings, ledger: Ledger, arguments: list[str
         f"finally: print(json.dumps([m for m in {HEAVY!r} if m in sys.modules]), file=sys.stderr)\n"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert json.loads(run.stderr.splitlines()[-1]) == []
+    found: list[str] = json.loads(run.stderr.splitlines()[-1])
+    return found
 
 
 # -- rollback, bless, veto ---------------------------------------------------------------------------------------
@@ -298,6 +314,67 @@ def test_bless_and_veto(typed: Typed, settings: Settings, ledger: Ledger) -> Non
     champion = typed("veto", "p", "2", "--reason", "no")
     assert champion.status == 2
     assert "retrain rollback p" in champion.err
+
+
+# -- pause, resume, abort ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def canary(ledger: Ledger) -> Ledger:
+    """Version 4 is at the second step of its canary."""
+    trained(ledger, 4, "blessed")
+    release = machine.start_shadow(ledger.release(), served(4), shadow=1.0, steps=(0.1, 0.25), reason="try")
+    for step in (
+        release,
+        machine.ramp(release, reason="on"),
+        machine.ramp(machine.ramp(release, reason=""), reason=""),
+    ):
+        ledger.append(step, actor="canary", run="run-4")
+    return ledger
+
+
+def test_a_canary_is_paused_resumed_and_aborted(typed: Typed, settings: Settings, canary: Ledger) -> None:
+    paused = typed("pause", "p", "--reason", "the graph looks odd")
+    assert paused.status == 0
+    assert "p: version 4 is paused and gets no requests; version 2 answers everything" in paused.out
+    assert "`retrain resume p --reason …`" in paused.out
+    resumed = typed("resume", "p", "--reason", "it was the graph")
+    assert resumed.status == 0
+    assert "p: version 4 goes on at step 2 of 2 with 25%" in resumed.out
+    assert "nobody watches version 4 of 'p'" in resumed.err
+    assert "`retrain run p --redeploy 4`" in resumed.err
+    aborted = typed("abort", "p", "--reason", "enough", "--json")
+    assert aborted.json["release"]["state"] == "rolled_back"
+    assert champion(settings) == 2
+    reasons = [body.reason for _, body in canary.of(machine.Release)][:3]
+    assert reasons == ["enough", "it was the graph", "the graph looks odd"]
+
+
+def test_a_shadow_is_paused_and_resumed_as_a_shadow(typed: Typed, ledger: Ledger) -> None:
+    trained(ledger, 4, "blessed")
+    ledger.append(
+        machine.start_shadow(ledger.release(), served(4), shadow=1.0, steps=(0.1,), reason="try"), actor="shadow"
+    )
+    assert typed("pause", "p", "--reason", "x").status == 0
+    resumed = typed("resume", "p", "--reason", "x", "--json")
+    assert (resumed.json["release"]["state"], resumed.json["release"]["shadow"]) == ("shadowing", 1.0)
+    assert "nobody watches" in resumed.json["unwatched"]
+
+
+@pytest.mark.parametrize("command", ["pause", "resume", "abort"])
+def test_steering_needs_a_reason_and_something_to_steer(typed: Typed, ledger: Ledger, command: str) -> None:
+    assert typed(command, "p").status == 2
+    nothing = typed(command, "p", "--reason", "x")
+    assert nothing.status == 2
+    assert f"There is nothing to {command}: no version of pipeline 'p' is being released" in nothing.err
+
+
+def test_who_comes_second_is_told_who_was_first(typed: Typed, canary: Ledger) -> None:
+    typed("pause", "p", "--reason", "the graph looks odd")
+    second = typed("pause", "p", "--reason", "me too")
+    assert second.status == 2
+    assert "paused already, by cli:" in second.err
+    assert "the graph looks odd" in second.err
 
 
 def test_mlflow_that_is_down_does_not_stop_a_rollback(

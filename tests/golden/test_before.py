@@ -18,7 +18,10 @@ from retrain.log.segment import Segment
 from retrain.log.shipper import Shipper
 from retrain.model.model import Model
 from retrain.model.store import fetch_model
+from retrain.rollout.looks import trial_story
 from retrain.serving.follower import Known
+from retrain.settings import Settings
+from retrain.site import Site
 from retrain.store.local import LocalStore
 
 BEFORE = Path(__file__).parent / "before"
@@ -93,6 +96,19 @@ def test_it_goes_on(store: LocalStore) -> None:
     assert isinstance(again[-1].body, Release)
     assert (again[-1], again[-1].by) == (settled, "human")
     assert Entry.model_validate_json(store.get(ledger.path(settled.number))) == settled
+
+
+def test_a_trial_of_before_tells_itself(store: LocalStore, tmp_path: Path) -> None:
+    """Nobody wrote its looks down, and its evidence has neither units nor lower bounds."""
+    passed = store.get("visits/ledger/00000031.json")
+    for number in range(33, LEDGER["head"] + 1):
+        store.delete(f"visits/ledger/{number:08d}.json")
+    told = trial_story("visits", Site(Settings.load({"RETRAIN_HOME": str(tmp_path), "RETRAIN_STORE": store.uri})))
+    assert told is not None
+    assert (told.version, told.champion, told.state, told.looks, told.alpha) == (2, 1, "promoted", (), None)
+    for metric, before in zip(told.metrics, json.loads(passed)["body"]["evidence"]["metrics"], strict=True):
+        assert {name: value for name, value in plain(metric).items() if name in before} == before
+        assert (metric.difference, metric.lower, metric.unit, metric.weight) == (None, None, "", None)
 
 
 # -- artifacts, log, model ---------------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
-"""What ``retrain bless`` and ``retrain veto`` share: a human's verdict over the gates'."""
+"""What the commands share by which a human overrules the machine: what they are given, and what they print."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,3 +21,16 @@ def show(entry: Entry, version: int, json: bool, what: str) -> None:
     if json:
         return show_json(entry.model_dump(mode="json"))
     return say(f"{entry.pipeline}: version {version} {what} (ledger entry {entry.number}).")
+
+
+def show_release(entry: Entry, json: bool, said: str, **more: Any) -> None:
+    """Print the routing decision that was written.
+
+    :param more: what a program is told besides.
+    """
+    if json:
+        release = entry.body.model_dump(mode="json")
+        return show_json(
+            {"pipeline": entry.pipeline, "entry": entry.number, "at": entry.at, "release": release, **more}
+        )
+    return say(f"{entry.pipeline}: {said} (ledger entry {entry.number}).")

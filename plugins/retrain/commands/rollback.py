@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from retrain.commands._output import Json, say, show_json
+from retrain.commands._output import Json
+from retrain.commands._overrule import show_release
 from retrain.commands._place import actor, follow, open_ledger, open_site
 
 PANEL = "Steer"
@@ -29,10 +30,7 @@ def rollback(
     release = entry.body
     assert isinstance(release, Release)
     left = before.challenger or before.champion
-    if json:
-        show_json({"pipeline": name, "entry": entry.number, "at": entry.at, "release": release.model_dump(mode="json")})
-    else:
-        champion = release.champion.version if release.champion else None
-        dropped = f"version {left.version} is dropped; " if left else ""
-        say(f"{name}: {dropped}version {champion} answers everything (ledger entry {entry.number}).")
+    champion = release.champion.version if release.champion else None
+    dropped = f"version {left.version} is dropped; " if left else ""
+    show_release(entry, json, f"{dropped}version {champion} answers everything")
     follow(ledger, site)

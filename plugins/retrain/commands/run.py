@@ -30,6 +30,7 @@ MARKS = {"success": "✓", "failed": "✗", "interrupted": "✗"}
 NEXT = {
     "promoted": "retrain serve {name}",
     "vetoed": "mend what the gate names; or overrule it with `retrain bless {name} VERSION --reason …`",
+    "paused": "`retrain resume {name} --reason …`, which says how to watch it; or `retrain abort {name} --reason …`",
     "interrupted": "retrain run {name}, which goes on from what is made",
     "undecided": "bring more data; or decide yourself with `retrain bless {name} VERSION --reason …`",
 }

@@ -16,6 +16,7 @@ from retrain.ledger import trial as trials
 from retrain.ledger.trial import Trial
 from retrain.monitoring.evidence import LiveEvidence
 from retrain.rollout import permission, routing
+from retrain.rollout.looks import AtPatience
 from retrain.rollout.phase import Phase
 from retrain.rollout.progress import Progress
 from retrain.spec.durations import spell
@@ -33,6 +34,11 @@ class Canary(Phase):
     @override
     def patience(self) -> timedelta:
         return self.spec.canary.patience
+
+    @property
+    @override
+    def on_patience(self) -> AtPatience:
+        return self.spec.canary.on_patience
 
     @property
     @override
@@ -91,7 +97,7 @@ class Canary(Phase):
     @override
     def lose_patience(self, trial: Trial, lacking: str, head: int, seen: LiveEvidence | None = None) -> Progress:
         reason = f"{spell(self.patience)} are over and nothing is shown: {lacking}"
-        if self.spec.canary.on_patience == "rollback":
+        if self.on_patience == "rollback":
             return self.roll_back(trial, reason, head, seen)
         return self._pause(trial, reason, head, seen)
 

@@ -21,6 +21,7 @@ from retrain.ledger.release import ReleaseState
 from retrain.ledger.trial import Trial
 from retrain.monitoring.evidence import LiveEvidence
 from retrain.rollout import permission, routing
+from retrain.rollout.looks import AtPatience, Keeper
 from retrain.rollout.progress import PhaseName, Progress, ProgressState, progress
 from retrain.site import Site
 from retrain.spec import FILE, Spec
@@ -58,7 +59,7 @@ class Phase(ABC):
         :raises ReleaseError: the ledger does not allow to release this version.
         :raises UsageError: the canary is to be skipped without a reason.
         """
-        return self._settle(self._begin)
+        return self._kept(self._settle(self._begin))
 
     def look(self) -> Progress:
         """Look once at the evidence, take the step it allows or demands, and write it down.
@@ -66,7 +67,7 @@ class Phase(ABC):
         The clock of the release is the ledger's, so a driver may die and another one go on. Where the stamp of a
         decision is not to be believed it is stated again, and what lasts is counted from then: see :meth:`_dated`.
         """
-        return self._settle(self._look)
+        return self._kept(self._settle(self._look))
 
     # -- for each phase ------------------------------------------------------------------------------------------
 
@@ -74,6 +75,11 @@ class Phase(ABC):
     @abstractmethod
     def patience(self) -> timedelta:
         """How long the phase may go on undecided."""
+
+    @property
+    @abstractmethod
+    def on_patience(self) -> AtPatience:
+        """What happens then."""
 
     @property
     @abstractmethod
@@ -111,6 +117,11 @@ class Phase(ABC):
         """What the target shows of the challenger; it costs nothing before the first look."""
         return target_of(self.spec).watch(self.candidate, self.spec, self.site)
 
+    @cached_property
+    def looks(self) -> Keeper:
+        """What is written down of each look, for those who want to see."""
+        return Keeper(self.spec, self.site, self.version, self.name)
+
     def progress(self, state: ProgressState, summary: str, seen: LiveEvidence | None = None) -> Progress:
         """What a look came to. Whoever waits is told of a clock that is wrong."""
         doubt = self.ledger.doubt() if state == "waiting" else None
@@ -142,6 +153,10 @@ class Phase(ABC):
     def out_of_patience(self, trial: Trial) -> bool:
         """Has it been in this phase for too long?"""
         return self.ledger.age(trial.first(self.state).entry) > self.patience
+
+    def _kept(self, progress: Progress) -> Progress:
+        self.looks.keep(progress, self.patience, self.on_patience)
+        return progress
 
     def _settle(self, decide: Callable[[int], Progress]) -> Progress:
         """Decide; and see that the target agrees, also with what an earlier driver decided and died of."""

@@ -11,6 +11,7 @@ from retrain.ledger import release as machine
 from retrain.ledger.trial import Trial
 from retrain.monitoring.evidence import LiveEvidence
 from retrain.rollout import permission, routing
+from retrain.rollout.looks import AtPatience
 from retrain.rollout.phase import Phase
 from retrain.rollout.progress import Progress
 from retrain.spec.durations import spell
@@ -28,6 +29,11 @@ class Shadow(Phase):
     @override
     def patience(self) -> timedelta:
         return self.spec.canary.shadow.patience
+
+    @property
+    @override
+    def on_patience(self) -> AtPatience:
+        return "rollback"
 
     @property
     @override
