@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -26,10 +27,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import select
 
 from retrain import __version__
+from retrain.airflow.live_notes import TRIGGER, LiveNotes, run_of
 from retrain.airflow.notes import NoteKey, TaskNotes, keep, target_of
 from retrain.airflow.provider import provider_info
-from retrain.artifacts import GateResult, Ref, Verdict
-from retrain.ledger import Judged
+from retrain.artifacts import GateResult, ModelRef, Ref, Verdict, canonical, now
+from retrain.ledger import Judged, Served
+from retrain.ledger import release as machine
+from retrain.ledger import trial as trials
+from retrain.rollout.looks import Looks, TrialStory, path, trial_story
 from retrain.settings import NAMES
 from retrain.site import Site
 
@@ -51,7 +56,7 @@ def test_the_provider_describes_itself() -> None:
 def test_the_plugin_is_registered_once_and_costs_the_tasks_nothing() -> None:
     apps, middlewares = get_fastapi_plugins()
     assert [a["url_prefix"] for a in apps if a["name"] == "retrain"] == ["/retrain"]
-    assert [m["middleware"] for m in middlewares] == [TaskNotes]
+    assert [m["middleware"] for m in middlewares] == [TaskNotes, LiveNotes]
     assert not get_import_errors()
     code = (
         "import sys, retrain.airflow.plugin; "
@@ -221,6 +226,119 @@ def test_a_release_shows_how_far_it_came(server: FastAPI, verdict: Verdict) -> N
     assert "<td>errors</td>" in shown
     hand_on({"pipeline": "visits"})
     assert "What this run wrote" in client(server).get(address()).text
+
+
+def test_a_release_that_waits_shows_how_it_goes_now(server: FastAPI, verdict: Verdict, trying: TrialStory) -> None:
+    waits = {"pipeline": "visits", "version": 2, "phase": "canary", "state": "waiting", "decided": False}
+    hand_on({**waits, "summary": "step 1 of 3: no traffic yet", "evidence": {}})
+    shown = client(server).get(address()).text
+    assert "12 of 20 requests" in shown
+    assert "no traffic yet" not in shown.partition("<pre")[0]
+    assert EVIL not in shown
+    hand_on({**waits, "version": 7, "summary": "of another trial", "evidence": {}})
+    assert "of another trial" in client(server).get(address()).text
+
+
+@pytest.fixture
+def trying(site_of_server: Site) -> TrialStory:
+    """Version 2 is in its canary; its newest look says things that are an attack."""
+    ledger = site_of_server.ledger("visits")
+    served = [
+        Served(version=number, model=ModelRef(digest=f"{number:064x}", path=f"m/{number}", files={}))
+        for number in (1, 2)
+    ]
+    first = machine.promote(ledger.release(), served[0], reason="first")
+    shadowed = machine.start_shadow(first, served[1], shadow=1.0, steps=(0.5,), reason="try")
+    for release in (first, shadowed, machine.ramp(shadowed, reason="step 1")):
+        ledger.append(release, actor="canary", run=RUN)
+    trial = trials.newest(ledger)
+    assert trial is not None
+    looks = Looks(
+        version=2, decision=ledger.head, phase="canary", looked_at=now(), due=now(), alpha=0.05, patience_ends=None,
+        on_patience="rollback", summary=f"step 1 of 1: 12 of 20 requests; ![x](http://evil.example) {EVIL}",
+    )  # fmt: skip
+    site_of_server.store.put(path("visits", trial), canonical(looks))
+    told = trial_story("visits", site_of_server)
+    assert told is not None
+    return told
+
+
+# -- notes of tasks that wait ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def deferred(database: None) -> Iterator[None]:
+    """The task waits in the triggerer."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.trigger import Trigger
+
+    def put(state: Any, trigger_id: int | None) -> None:
+        with create_session() as session:
+            row = session.scalar(select(TaskInstance).where(TaskInstance.run_id == RUN))
+            row.state, row.trigger_id = state, trigger_id
+
+    with create_session() as session:
+        trigger = Trigger(classpath=TRIGGER, kwargs={})
+        session.add(trigger)
+        session.flush()
+        number = trigger.id
+    put("deferred", number)
+    yield
+    put(None, None)
+    hand_on(None)
+
+
+def read(path: str, *, status: int = 200) -> None:
+    """Read tasks as Airflow's page does; its API answers ``status``."""
+
+    async def public_api(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": []})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async def whole() -> None:
+        notes = LiveNotes(public_api)
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await notes({"type": "http", "method": "GET", "path": path}, None, send)
+        assert len(sent) == 2
+        await asyncio.gather(*notes._busy.values())
+
+    asyncio.run(whole())
+
+
+TASKS = f"/api/v2/dags/visits/dagRuns/{RUN}/taskInstances"
+
+
+@pytest.mark.parametrize("path", [TASKS, f"{TASKS}/{TASK}", f"{TASKS}/{TASK}/-1"])
+def test_the_note_of_a_task_that_waits_follows_the_looks(
+    deferred: None, trying: TrialStory, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    keep(NoteKey("visits", RUN, TASK, -1, "note"), "step 1 of 1: no traffic yet")
+    hand_on({"pipeline": "visits", "version": 2, "phase": "canary"})
+    read(path.replace(RUN, RUN.replace("+", "%2B")), status=403)
+    assert note() == "step 1 of 1: no traffic yet"
+    read(path.replace(RUN, RUN.replace("+", "%2B")))
+    assert note().startswith("step 1 of 1: 12 of 20 requests")
+    assert "<script>" not in note()
+
+
+def test_a_note_of_another_version_and_of_a_task_that_does_not_wait_stays(database: None, trying: TrialStory) -> None:
+    keep(NoteKey("visits", RUN, TASK, -1, "note"), "version 2 blessed")
+    hand_on({"pipeline": "visits", "version": 2, "phase": "canary"})
+    read(f"{TASKS}/{TASK}")
+    assert note() == "version 2 blessed"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", TASKS), ("GET", "/api/v2/dags/visits/dagRuns"), ("GET", f"{TASKS}/{TASK}/tries"), ("GET", "/")],
+)
+def test_only_who_reads_tasks_brings_notes_up_to_date(method: str, path: str) -> None:
+    assert run_of({"type": "http", "method": method, "path": path}) is None
+    assert run_of({"type": "websocket"}) is None
 
 
 # -- notes -----------------------------------------------------------------------------------------------------

@@ -26,7 +26,9 @@ class RetrainPlugin(AirflowPlugin):
 
     @property
     def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
-        """What keeps the tasks' notes."""
+        """What keeps the tasks' notes, also of those that wait."""
+        from retrain.airflow.live_notes import LiveNotes
         from retrain.airflow.notes import TaskNotes
 
-        return [{"name": "retrain notes", "middleware": TaskNotes, "args": [], "kwargs": {}}]
+        kept = {"retrain notes": TaskNotes, "retrain live notes": LiveNotes}
+        return [{"name": name, "middleware": one, "args": [], "kwargs": {}} for name, one in kept.items()]

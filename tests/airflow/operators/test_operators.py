@@ -212,6 +212,8 @@ def test_a_canary_leaves_every_look_to_the_triggerer(world: Any, looking: Any) -
     assert found.value.method_name == "execute_complete"
     assert found.value.trigger.candidate == candidate.ref().model_dump()
     assert context["ti"].note == "step 1"
+    watched = context["ti"].pushed["return_value"]
+    assert (watched["version"], watched["state"], watched["decided"]) == (candidate.version, "waiting", False)
 
 
 def test_a_canary_may_wait_in_its_worker_instead(world: Any, looking: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,9 @@ class WatchOperator(ReleaseOperator):
             phase = story.stage(self.stage).phase(run.spec, run.request, candidate, run.site)
             progress = phase.begin()
             if not progress.decided:
-                self.show(context, progress.summary)
+                # also while it waits: by this the task's page and its note know what it watches
+                watched = {"pipeline": run.spec.name, "version": candidate.version, **progress.model_dump(mode="json")}
+                self.show(context, progress.summary, watched)
                 progress = self._wait(run, phase)
             self.conclude(run, progress)
 

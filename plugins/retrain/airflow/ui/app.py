@@ -26,6 +26,7 @@ from retrain.airflow.ui.page import HEADERS, link
 from retrain.artifacts import Ref
 from retrain.errors import RetrainError
 from retrain.ledger import Entry
+from retrain.rollout.looks import trial_story
 from retrain.site import Site
 from retrain.status import status
 
@@ -54,10 +55,11 @@ def task_page(dag_id: Id, run_id: Id, task_id: Id, session: SessionDep) -> HTMLR
             artifact = site.read(kind, Ref.model_validate(given))
             return _answer(evidence.artifact_page(artifact, _entries(site, pipeline, dag_id, run_id), nav))
         entries = _entries(site, pipeline, dag_id, run_id)
+        progress = _live(pipeline, given, site)
     except RetrainError as error:
         return _answer(evidence.empty_page("This cannot be shown now", str(error), nav), 503)
     if "phase" in given:
-        return _answer(evidence.progress_page(pipeline, given, entries, nav))
+        return _answer(evidence.progress_page(pipeline, progress, entries, nav))
     if entries:
         return _answer(evidence.run_page(pipeline, run_id, entries, nav))
     return _answer(evidence.empty_page("Nothing yet", f"{task_id} has handed on nothing in this run.", nav), 404)
@@ -84,6 +86,15 @@ def status_page(dag_id: Id, run_id: Id, task_id: Id, session: SessionDep) -> HTM
         return _answer(evidence.status_page(status(pipeline, SiteHook().get_conn()), nav))
     except RetrainError as error:
         return _answer(evidence.empty_page("This cannot be shown now", str(error), nav), 503)
+
+
+def _live(pipeline: str, given: dict[str, Any], site: Site) -> dict[str, Any]:
+    """What a task handed on; of one that waits for a release, how that goes now."""
+    story = trial_story(pipeline, site) if given.get("decided") is False else None
+    if story is None or story.version != given.get("version"):
+        return given
+    told = story.model_dump(mode="json", exclude={"state", "summary", "looks"})
+    return {**given, "state": story.state, "summary": story.summary, "evidence": told}
 
 
 def _handed_on(session: Any, dag_id: str, run_id: str, task_id: str) -> dict[str, Any]:
