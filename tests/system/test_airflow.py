@@ -17,6 +17,7 @@ import yaml
 from retrain.demo.airflow_api import ENDED
 from retrain.demo.processes import end_tree
 from retrain.demo.waiting import looks
+from retrain.ledger import overrule
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
@@ -95,6 +96,38 @@ def test_a_challenger_is_shadowed_ramped_and_promoted_without_holding_a_worker(p
     state, tasks = place.finish(run_id)
     assert (state, tasks["promote"], tasks["roll_back"]) == ("success", "success", "skipped")
     assert place.ledger.champion().version == 2
+
+
+def test_what_a_waiting_canary_sees_is_its_note_and_on_its_page_also_while_it_is_paused(place: Any) -> None:
+    run_id = challenger(place, seed=6)
+    to_the_canary(place, run_id)
+    place.serve(16)
+    assert "of 20 requests" in note_with(place, run_id, "of 20 requests")
+    viewer = {"Authorization": f"Bearer {place.airflow.api.token('viewer')}"}
+    links = place.airflow.api.call("GET", f"/dags/visits/dagRuns/{run_id}/taskInstances/release.canary/links")
+    page = httpx.get(links["extra_links"]["Evidence"], headers=viewer)
+    assert page.status_code == 200
+    assert "ramping" in page.text
+    assert "of 20 requests" in page.text
+
+    overrule.pause(place.ledger, actor="cli:alice", reason="the graph looks odd")
+    assert "retrain resume visits" in note_with(place, run_id, "paused: the graph looks odd")
+    overrule.resume(place.ledger, actor="cli:alice", reason="it was the graph")
+    note_with(place, run_id, "no traffic yet")
+    place.serve(160)
+    state, tasks = place.finish(run_id)
+    assert (state, tasks["promote"]) == ("success", "success")
+
+
+def note_with(place: Any, run_id: str, said: str) -> str:
+    """The note of the canary, once it says so; the task waits all the time."""
+    task: dict[str, Any] = {}
+    for _ in looks(60, pause=0.5):
+        task = place.airflow.api.tasks("visits", run_id)["release.canary"]
+        assert task["state"] == "deferred"
+        if said in str(task["note"]):
+            return str(task["note"])
+    raise AssertionError(f"its note does not say '{said}': {task['note']}")
 
 
 def test_a_canary_goes_on_after_the_death_of_triggerer_and_scheduler(place: Any) -> None:
