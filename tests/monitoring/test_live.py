@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from examples import fewer
 from release_world import ramping, rows_of
 from retrain.ledger import release as machine
 from retrain.monitoring.evidence import LiveEvidence
+from retrain.monitoring.loss import shown_as
 
 
 @fewer(6)
@@ -162,3 +164,41 @@ def test_every_task_has_a_loss(make_world: Any, task: str, bound: float | None) 
     assert loss.challenger == pytest.approx({"binary": 0.25, "multiclass": 0.25, "regression": 2.0}[task])
     assert loss.unit == ("rmse" if task == "regression" else "brier")
     assert loss.challenger_rows == 5
+
+
+def test_a_difference_its_bounds_and_its_margin_are_in_one_unit(make_world: Any) -> None:
+    world = make_world(loss={"margin": 0.3})
+    world.champion()
+    candidate = ramping(world)
+    world.traffic(1500, shift=0.2, slower=1.5)
+    seen = world.watch(candidate).canary()
+    assert [metric.unit for metric in seen.metrics] == ["share", "ms", "brier"]
+    for metric in seen.metrics:
+        assert metric.difference == pytest.approx(metric.challenger - metric.champion, abs=0.05)
+        if metric.unit == "ms":
+            assert (metric.lower, metric.upper) == (None, None)
+            assert metric.margin == pytest.approx(metric.champion + 20.0), "twice the champion's, and 20 ms"
+        else:
+            assert metric.lower < metric.difference < metric.upper
+            assert metric.within == (metric.upper < metric.margin)
+    assert sum(metric.weight for metric in seen.metrics) == pytest.approx(0.95), "the shadow has the rest"
+    assert sum(seen.kept.values()) == seen.champion
+
+
+def test_labels_that_are_known_and_of_answers_that_are_not_ripe_are_counted(make_world: Any) -> None:
+    world = make_world()
+    world.champion()
+    candidate = ramping(world)
+    world.traffic(200)
+    watch = world.watch(candidate)
+    seen = watch.canary()
+    ripe = next(int(metric.summary.split(" ripe")[0].split()[-1]) for metric in seen.metrics if metric.name == "loss")
+    assert seen.waiting_labels == seen.labels - ripe
+    assert ripe > 0
+
+
+def test_squared_errors_are_told_as_their_root() -> None:
+    told = shown_as(4.0, 9.0, 5.0, (-math.inf, 12.0), 2.25, squared=True)
+    assert (told["champion"], told["challenger"], told["difference"]) == (2.0, 3.0, 1.0)
+    assert (told["bounds"], told["margin"], told["unit"]) == ((-math.inf, 2.0), 0.5, "rmse")
+    assert shown_as(None, None, math.nan, (-math.inf, math.inf), 0.0, squared=True)["champion"] is None

@@ -34,6 +34,10 @@ def test_the_challenger_goes_on_answering_beside_the_champion(world: Any) -> Non
     assert "on the same" in progress.summary
     assert {one.shadow for one in world.releases() if one.state == "ramping"} == {1.0}
     assert labels > 300
+    (loss,) = [metric for metric in progress.evidence["metrics"] if metric["name"] == "loss"]
+    assert loss["lower"] < loss["difference"] < loss["upper"] < loss["margin"] == 0.015
+    assert loss["difference"] == pytest.approx(loss["challenger"] - loss["champion"], abs=0.01)
+    assert loss["unit"] == "brier"
 
 
 def test_it_takes_fewer_requests_than_two_arms_do(world: Any, make_world: Any) -> None:

@@ -99,7 +99,9 @@ class Canary(Section):
     step_requests: int = Field(200, ge=1, description="Challenger requests a step needs at least.")
     step_time: Duration = Field(timedelta(0), description="Time a step lasts at least.")
     patience: Duration = Field(timedelta(hours=24), description="The longest time a canary may take.")
-    on_patience: Literal["rollback", "pause"] = "rollback"
+    on_patience: Literal["rollback", "pause"] = Field(
+        "rollback", description="What happens then: `pause` waits for a human, who resumes or aborts."
+    )
     alpha: float = Field(0.05, gt=0, lt=0.5, description="Error budget of the whole decision, shared by metrics.")
     weights: Weights = Field(
         default_factory=Weights, description="How `alpha` is shared; only the proportions of what is watched count."
