@@ -21,7 +21,9 @@ from retrain.audit.claim import Claim
 from retrain.errors import UsageError
 from retrain.ledger import Entry, Judged, Ledger, Trained
 from retrain.ledger import release as machine
+from retrain.ledger import trial as trials
 from retrain.ledger.release import Served
+from retrain.rollout.looks import Looks, path
 from retrain.settings import Settings
 from retrain.site import Site
 
@@ -348,6 +350,26 @@ def test_a_canary_is_paused_resumed_and_aborted(typed: Typed, settings: Settings
     assert champion(settings) == 2
     reasons = [body.reason for _, body in canary.of(machine.Release)][:3]
     assert reasons == ["enough", "it was the graph", "the graph looks odd"]
+
+
+def test_status_tells_the_last_look_and_that_nobody_watches(
+    typed: Typed, canary: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "nobody watches version 4 of 'p' (no look at it is known)" in typed("status", "p").out
+    trial = trials.newest(canary)
+    assert trial is not None
+    kept = Looks(
+        version=4, decision=canary.head, phase="canary", looked_at=now(), due=now(), alpha=0.05, on_patience="pause",
+        patience_ends=now() + timedelta(hours=3), summary="step 2 of 2 at 25%: 12 of 200 requests",
+    )  # fmt: skip
+    Site(settings).store.put(path("p", trial), canonical(kept))
+    shown = typed("status", "p").out
+    assert "UTC: step 2 of 2 at 25%: 12 of 200 requests" in shown
+    assert "then it is paused" in shown
+    assert "nobody watches" not in shown
+    long_ago = {"looked_at": now() - timedelta(days=1), "due": now() - timedelta(days=1)}
+    Site(settings).store.put(path("p", trial), canonical(kept.model_copy(update=long_ago)))
+    assert "nobody watches version 4 of 'p' (the last look was at" in typed("status", "p").out
 
 
 def test_a_shadow_is_paused_and_resumed_as_a_shadow(typed: Typed, ledger: Ledger) -> None:

@@ -64,7 +64,10 @@ class Paused(Event):
     """A release waits for a human."""
 
     outcome = "paused"
-    advice = "look at it with `retrain status {pipeline}`; end it with `retrain rollback {pipeline} --reason …`."
+    advice = (
+        "look at it with `retrain status {pipeline}`; go on with `retrain resume {pipeline} --reason …`, or drop it "
+        "with `retrain abort {pipeline} --reason …`."
+    )
 
 
 class BeingReleased(Event):

@@ -10,6 +10,7 @@ import typer
 
 from retrain.commands._output import Json, console, say, show_json
 from retrain.commands._place import open_ledger, open_site, pipelines
+from retrain.commands._trial import trial_lines
 
 if TYPE_CHECKING:
     from retrain.artifacts import Age
@@ -61,6 +62,7 @@ def _lines(found: PipelineStatus) -> Iterator[tuple[str, str]]:
         yield f"age of {age.subject}", _age(age)
     if found.under_way is not None:
         yield "canary", _under_way(found.under_way)
+        yield from trial_lines(found.pipeline)
     for one in found.waiting:
         yield "waiting", f"for {one.who}, since {_ago(one.since)}: {one.what}"
     if (last := found.last_release) is not None:
