@@ -252,6 +252,22 @@ def test_what_the_trigger_saw_decides_which_tasks_follow(
     assert context["ti"].note == "seen"
 
 
+def test_a_pause_is_told_and_waited_for(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr("retrain.alerts.tell", lambda alerts, event: sent.append(event))
+    candidate, context = world.candidate(), world.context()
+    event = {**progress("canary", "paused", "version 1 is paused: 1h are over").model_dump(mode="json"), "pause": 7}
+    with pytest.raises(TaskDeferred) as found:
+        world.task("release.canary", candidate=candidate.ref().model_dump()).execute_complete(context, event)
+    assert (found.value.trigger.told, found.value.method_name) == (7, "execute_complete")
+    assert context["ti"].note == "version 1 is paused: 1h are over"
+    assert context["ti"].pushed["return_value"]["version"] == candidate.version
+    (told,) = sent
+    assert (told.kind, told.on, told.version) == ("paused", "decision", candidate.version)
+    assert told.headline == "visits: version 1 is paused: 1h are over"
+    assert "retrain resume visits" in told.do
+
+
 def test_a_trigger_that_gave_up_makes_the_task_try_again_and_say_why(world: Any) -> None:
     from retrain.errors import GatewayError
 

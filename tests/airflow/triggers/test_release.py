@@ -14,6 +14,7 @@ from retrain.airflow.triggers import release as module
 from retrain.airflow.triggers.release import ReleaseTrigger
 from retrain.artifacts import Candidate, Ref, Request
 from retrain.errors import LedgerBroken, StoreError
+from retrain.ledger import Release
 from retrain.rollout.phase import Phase
 from retrain.rollout.progress import progress
 from retrain.site import Site
@@ -74,6 +75,25 @@ def test_it_looks_until_something_is_decided(
     assert event["state"] == state
     assert len(looks) == 3
     assert len({id(phase) for phase in looks}) == 1, "the fold over the log is kept from look to look"
+
+
+def test_a_pause_is_told_once_and_waited_for(
+    trigger: ReleaseTrigger, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = site.ledger("visits").append(Release(state="paused", reason="patience"), actor="canary").number
+    watching(monkeypatch, "waiting", "paused", "done")
+    (event,) = events(trigger)
+    assert (event["state"], event["decided"], event["pause"]) == ("paused", False, number)
+    again = ReleaseTrigger(**{**trigger.serialize()[1], "told": event["pause"]})
+    looks = watching(monkeypatch, "paused", "paused", "done")
+    (event,) = events(again)
+    assert (event["state"], "pause" in event, len(looks)) == ("done", False, 3)
+
+
+def test_a_trigger_of_an_earlier_release_of_this_package_goes_on(trigger: ReleaseTrigger) -> None:
+    values = trigger.serialize()[1]
+    del values["told"]
+    assert ReleaseTrigger(**values).told == 0
 
 
 def test_a_lost_store_is_waited_for(trigger: ReleaseTrigger, monkeypatch: pytest.MonkeyPatch) -> None:

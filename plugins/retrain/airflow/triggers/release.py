@@ -26,6 +26,7 @@ from retrain.spec import Spec
 
 if TYPE_CHECKING:
     from retrain.rollout.phase import Phase
+    from retrain.rollout.progress import Progress
 
 TROUBLES = 60
 SHARED = ("store", "mlflow_tracking_uri", "gateway_url")
@@ -37,7 +38,7 @@ MEND = (
 
 
 class ReleaseTrigger(BaseTrigger):
-    """Looks at a release every few seconds until it is decided.
+    """Looks at a release every few seconds until it is decided, or paused and nobody was told.
 
     It has no memory that matters: what it has counted is a fold over the log, and is folded anew by the triggerer
     that takes over.
@@ -49,6 +50,7 @@ class ReleaseTrigger(BaseTrigger):
     :param version: its version, to speak of it.
     :param settings: where store and MLflow are.
     :param poll: seconds between two looks.
+    :param told: the ledger entry of a pause that somebody was told of; the trigger waits on for its end.
     """
 
     def __init__(
@@ -61,13 +63,17 @@ class ReleaseTrigger(BaseTrigger):
         version: int,
         settings: Mapping[str, str],
         poll: float,
+        told: int = 0,
     ) -> None:
         super().__init__()
+        self.told = told
         self.phase, self.pipeline, self.version, self.poll = phase, dict(pipeline), version, poll
         self.request, self.candidate, self.settings = dict(request), dict(candidate), dict(settings)
 
     @classmethod
-    def of(cls, phase: str, spec: Spec, request: Request, candidate: Candidate, site: Site) -> ReleaseTrigger:
+    def of(
+        cls, phase: str, spec: Spec, request: Request, candidate: Candidate, site: Site, *, told: int = 0
+    ) -> ReleaseTrigger:
         """The trigger that goes on where a task stops."""
         return cls(
             phase=phase,
@@ -80,6 +86,7 @@ class ReleaseTrigger(BaseTrigger):
             version=candidate.version,
             settings={name: str(getattr(site.settings, name)) for name in SHARED},
             poll=spec.canary.poll.total_seconds(),
+            told=told,
         )
 
     @override
@@ -93,6 +100,7 @@ class ReleaseTrigger(BaseTrigger):
             "version": self.version,
             "settings": self.settings,
             "poll": self.poll,
+            "told": self.told,
         }
 
     @override
@@ -104,7 +112,7 @@ class ReleaseTrigger(BaseTrigger):
             try:
                 if phase is None:
                     phase = await asyncio.to_thread(self.open)
-                progress = await asyncio.to_thread(phase.look)
+                progress, pause = await asyncio.to_thread(self.look, phase)
                 troubles = 0
             except Exception as error:  # also what a package of somebody else's did not foresee
                 troubles += 1
@@ -115,10 +123,16 @@ class ReleaseTrigger(BaseTrigger):
                 self.log.warning("Looking again in %s s: %s", self.poll, error)
             else:
                 self.log.info("%s", progress.summary)
-                if progress.decided:
-                    yield TriggerEvent(progress.model_dump(mode="json"))
+                if progress.decided or pause:
+                    yield TriggerEvent({**progress.model_dump(mode="json"), **({"pause": pause} if pause else {})})
                     return
             await asyncio.sleep(self.poll)
+
+    def look(self, phase: Phase) -> tuple[Progress, int]:
+        """Look once; and the ledger entry of a pause that nobody was told of, or 0."""
+        progress = phase.look()
+        pause = phase.ledger.release_number() if progress.state == "paused" else 0
+        return progress, pause if pause != self.told else 0
 
     def given_up(self, error: Exception) -> dict[str, str | None]:
         """What the task is told of an error that looking again does not mend."""
