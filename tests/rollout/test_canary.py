@@ -206,6 +206,18 @@ def test_a_human_may_be_asked_about_one_that_is_worse_and_is_asked_once(make_wor
     assert advance(world, candidate).state == "waiting"
 
 
+def test_who_paused_it_by_hand_was_not_asked_about_one_that_is_worse(make_world: Any) -> None:
+    world = make_world(**NO_SHADOW, errors={"margin": 0.06}, loss=None, on_worse="pause")
+    world.champion()
+    candidate = world.candidate(2)
+    begin(world, candidate)
+    overrule.pause(world.ledger, actor="cli:alice", reason="let me look")
+    overrule.resume(world.ledger, actor="cli:alice", reason="go on")
+    progress = world.drive(candidate, world.request(), **WORSE_BUT_TOLERATED)
+    assert progress.state == "paused"
+    assert "worse, and not shown to be by more than is allowed: errors" in progress.summary
+
+
 @pytest.mark.parametrize("days", [1, 400, -1], ids=["a day ahead", "a year ahead", "a day behind"])
 def test_a_decision_of_a_wrong_clock_neither_stalls_nor_hastens_patience(
     world: Any, monkeypatch: pytest.MonkeyPatch, days: int
