@@ -76,6 +76,9 @@ def test_the_links_lead_to_the_evidence(place: Any) -> None:
     viewer = {"Authorization": f"Bearer {place.airflow.api.token('viewer')}"}
     for address, shown in ((verdict, "baseline"), (validation, "pages"), (ledger, "is the first champion")):
         assert httpx.get(address).status_code == 401
+        login = httpx.get(address, headers={"Accept": "text/html"}, follow_redirects=True).url
+        assert login.path == "/auth/login"
+        assert login.params["next"] == httpx.URL(address).path, "the same address, with fewer letters escaped"
         answer = httpx.get(address, headers=viewer)
         assert answer.status_code == 200
         assert shown in answer.text
