@@ -15,6 +15,7 @@ from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessE
 from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException, Query
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from retrain.airflow.ui import access, runs
@@ -88,7 +89,7 @@ OURS: dict[ActName, Callable[[Ledger, Asked, str], Entry]] = {
 @router.get("/pipelines")
 async def pipelines(session: SessionDep, user: GetUserDep) -> Fleet:
     """Every pipeline the caller may see, worst first."""
-    names = access.readable(session, user)
+    names = await run_in_threadpool(access.readable, session, user)
     found = await _read(
         ("fleet", *sorted(names)), lambda: fleet(site(), sorted(names), within=SOON), of="the pipelines' ledgers"
     )
@@ -150,9 +151,9 @@ async def entries(p: Name, _dags: Reads, before: Annotated[int | None, Query(ge=
 @router.get("/runs/{dag_id}/{run_id}")
 async def run(dag_id: Name, run_id: Name, session: SessionDep, user: GetUserDep) -> OfRun:
     """Which pipeline a run of a Dag is of, and which version it is about."""
-    if not access.may(user, "GET", DagAccessEntity.XCOM, [dag_id]):
+    if not await run_in_threadpool(access.may, user, "GET", DagAccessEntity.XCOM, [dag_id]):
         raise HTTPException(403, "You may not read this.")
-    held = access.held_by(dag_id, session)
+    held = await run_in_threadpool(access.held_by, dag_id, session)
     if not held:
         raise HTTPException(404, f"'{dag_id}' holds no pipeline.")
     return await _read(("run", dag_id, run_id), lambda: _of_run(held, dag_id, run_id), of=f"the run '{run_id}'")
@@ -162,8 +163,8 @@ async def run(dag_id: Name, run_id: Name, session: SessionDep, user: GetUserDep)
 async def possible(p: Name, dag_ids: Reads, session: SessionDep, user: GetUserDep) -> list[Act]:
     """What the caller may decide now, and what each decision will do."""
     ours = await _read(("acts", p), lambda: acts(site().ledger(p)), of=f"the ledger of '{p}'")
-    found = [*ours, *runs.acts(p, dag_ids, ours[0].head, session)]
-    if access.may(user, "POST", DagAccessEntity.RUN, dag_ids):
+    found = [*ours, *await run_in_threadpool(runs.acts, p, dag_ids, ours[0].head, session)]
+    if await run_in_threadpool(access.may, user, "POST", DagAccessEntity.RUN, dag_ids):
         return found
     denied = NOT_ALLOWED.format(dags=", ".join(dag_ids))
     return [one.model_copy(update={"possible": False, "why_not": denied, "call": None}) for one in found]
