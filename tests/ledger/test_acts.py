@@ -93,7 +93,16 @@ def test_a_release_under_way_may_be_aborted_and_paused_and_a_paused_one_resumed(
     ledger.append(machine.pause(ledger.release(), reason="wait"), actor="canary")
     paused = named(ledger)
     assert [paused[name].possible for name in ("abort", "pause", "resume")] == [True, False, True]
-    assert "Version 2 answers 10% of the requests again (step 1 of 2)" in paused["resume"].will
+    assert "Version 2 answers 10 % of the requests again (step 1 of 2)" in paused["resume"].will
+
+
+def test_a_shadow_that_is_resumed_is_heard_by_nobody(ledger: Ledger) -> None:
+    promoted(ledger, 1)
+    trained(ledger, 2)
+    shadow = machine.start_shadow(ledger.release(), served(2), shadow=1.0, steps=(0.1,), reason="try")
+    ledger.append(shadow, actor="canary", run="r")
+    ledger.append(machine.pause(ledger.release(), reason="wait"), actor="canary")
+    assert "heard by nobody" in named(ledger)["resume"].will
 
 
 def test_all_rests_on_the_ledger_as_it_was_seen(ledger: Ledger) -> None:

@@ -34,9 +34,9 @@ def tables() -> None:
             session.add(DagBundleModel(name="worlds"))
             session.flush()
         for dag_id in (DAG, OTHER, FOREIGN):
-            tags = [] if dag_id == FOREIGN else [DagTag(name="retrain", dag_id=dag_id)]
+            tags = [] if dag_id == FOREIGN else [DagTag(name=f"retrain:{dag_id}", dag_id=dag_id)]
             where = {"bundle_name": "worlds", "fileloc": dag_id, "relative_fileloc": dag_id}
-            session.add(DagModel(dag_id=dag_id, is_paused=False, tags=tags, **where))
+            session.add(DagModel(dag_id=dag_id, is_paused=False, is_stale=False, tags=tags, **where))
             session.flush()
             when = datetime(2024, 4, 2, tzinfo=UTC)
             session.add(DagRun(dag_id=dag_id, run_id=RUN, run_type=DagRunType.MANUAL, run_after=when))

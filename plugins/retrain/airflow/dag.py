@@ -41,7 +41,10 @@ TAG = "retrain"
 """Of every Dag that is a pipeline."""
 
 HOLDS = "retrain:"
-"""Begins the tag of a Dag that holds a pipeline and has not its name."""
+"""Begins the tag that names a pipeline a Dag holds: who may read the Dag may see the pipeline on the page. One with a
+``site_conn_id`` of its own is not there: the page looks at the site of the API server."""
+
+BROKEN = "broken"
 
 RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=10), "retry_exponential_backoff": 2.0}
 
@@ -78,8 +81,7 @@ class RetrainDag(DAG):
         super().__init__(**{**given, **dag_kwargs})
         with self:
             draw(spec, site_conn_id)
-        self.tags.add(TAG)
-        _say_what_it_holds(self, spec)
+        self.tags.update({TAG} if site_conn_id is not None else {TAG, f"{HOLDS}{spec.name}"})
         if "params" not in dag_kwargs:
             # Only now: whatever Params a Dag has when a task is put into it are copied, several times a task.
             self.params.update({name: param for name, param in trigger_form().items() if name not in self.params})
@@ -108,14 +110,8 @@ class RetrainTaskGroup(TaskGroup):
         super().__init__(group_id=group_id or spec.name, default_args=defaults(spec, default_args), **group_kwargs)
         with self:
             draw(spec, site_conn_id)
-        if self.dag is not None:
-            _say_what_it_holds(self.dag, spec)
-
-
-def _say_what_it_holds(dag: DAG, spec: Spec) -> None:
-    """By this whoever may read a Dag is found to be allowed to see the pipeline."""
-    if dag.dag_id != spec.name:
-        dag.tags.add(f"{HOLDS}{spec.name}")
+        if self.dag is not None and site_conn_id is None:
+            self.dag.tags.add(f"{HOLDS}{spec.name}")
 
 
 def defaults(spec: Spec, given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -222,7 +218,7 @@ class BrokenPipeline(DAG):
             schedule=None,
             catchup=False,
             max_active_runs=1,
-            tags={"retrain", "broken"},
+            tags={TAG, BROKEN, f"{HOLDS}{folder.name}"},
         )
         self.error = error
         mistake = inert(str(error))

@@ -5,15 +5,22 @@ The same for the page, the API and whoever types: the ledger alone tells. Decidi
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import Field, field_validator
+
+from retrain import words
 from retrain.artifacts import Value
-from retrain.ledger.entries import Judged
+from retrain.ledger import trial as trials
 from retrain.ledger.ledger import Ledger
+from retrain.ledger.overrule import forbidden, have_served
 from retrain.ledger.release import Release
 from retrain.ledger.versions import Version
 
 ActName = Literal["rollback", "abort", "pause", "resume", "veto", "bless", "retrain", "approve", "reject"]
+
+
+LONGEST_REASON = 1000
 
 
 class Choice(Value):
@@ -62,19 +69,24 @@ class Asked(Value):
     """What a person asks for.
 
     :param version: of which, where the act is about one.
-    :param reason: why; the ledger keeps it.
+    :param reason: why, at most :data:`LONGEST_REASON` characters; the ledger keeps it, and every gateway reads it.
     :param head: the newest ledger entry that they saw.
     """
 
     version: int | None = None
-    reason: str
-    head: int
+    reason: Annotated[str, Field(max_length=LONGEST_REASON)]
+    head: Annotated[int, Field(ge=0)]
+
+    @field_validator("reason")
+    @classmethod
+    def _is_text(cls, reason: str) -> str:
+        return reason.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair can be written nowhere
 
 
 class Done(Value):
     """What was decided.
 
-    :param entry: its number in the ledger; of an act of Airflow's own the newest before it.
+    :param entry: its number in the ledger.
     """
 
     act: ActName
@@ -89,14 +101,14 @@ def acts(ledger: Ledger) -> tuple[Act, ...]:
         _rollback(ledger, release, versions, head),
         _abort(release, head),
         _pause(release, head),
-        _resume(release, head),
+        _resume(ledger, release, head),
         _veto(ledger, release, versions, head),
         _bless(versions, head),
     )
 
 
 def _rollback(ledger: Ledger, release: Release, versions: list[Version], head: int) -> Act:
-    served = {body.champion.version for _, body in ledger.of(Release) if body.champion is not None}
+    served = have_served(ledger)
     serving = release.champion.version if release.champion is not None else None
     choices = [one for one in reversed(versions) if one.version in served and one.blessed and one.version != serving]
     left = f"Version {serving}, which serves now, is left" if serving is not None else "Requests go"
@@ -138,14 +150,17 @@ def _pause(release: Release, head: int) -> Act:
     )
 
 
-def _resume(release: Release, head: int) -> Act:
-    possible = release.state == "paused"
-    share = release.steps[max(release.step, 1) - 1] if release.steps else 0.0
+def _resume(ledger: Ledger, release: Release, head: int) -> Act:
+    possible, trial = release.state == "paused", trials.newest(ledger)
+    before = trial.active.release if trial is not None else release
+    again = "is asked beside the champion again, heard by nobody,"
+    if before.state == "ramping":
+        step = f"step {before.step} of {len(before.steps)}"
+        again = f"answers {words.share(before.share)} of the requests again ({step})"
     return Act(
         act="resume",
         title="Resume the release",
-        will=f"Version {_tried(release)} answers {share:.0%} of the requests again (step {max(release.step, 1)} of "
-        f"{len(release.steps)}) and is watched as before; its patience counts from now.",
+        will=f"Version {_tried(release)} {again} and is watched as before; its patience counts from now.",
         possible=possible,
         why_not=None if possible else _not_under_way(release, "It is not paused."),
         head=head,
@@ -153,13 +168,7 @@ def _resume(release: Release, head: int) -> Act:
 
 
 def _veto(ledger: Ledger, release: Release, versions: list[Version], head: int) -> Act:
-    newest: dict[int, str] = {}
-    for entry, judged in ledger.of(Judged):
-        if entry.by == "human":
-            newest.setdefault(judged.version, judged.outcome)
-    choices = [
-        one for one in reversed(versions) if not release.serves(one.version) and newest.get(one.version) != "vetoed"
-    ]
+    choices = [one for one in reversed(versions) if not (release.serves(one.version) or forbidden(ledger, one.version))]
     return Act(
         act="veto",
         title="Veto a version",
@@ -187,7 +196,7 @@ def _bless(versions: list[Version], head: int) -> Act:
 
 
 def _said(version: Version) -> str:
-    return f"{version.standing}, data until {version.data_end:%Y-%m-%d %H:%M} UTC: {version.reason or 'no verdict yet'}"
+    return f"{version.standing}, data until {words.moment(version.data_end)}: {version.reason or 'no verdict yet'}"
 
 
 def _not_under_way(release: Release, otherwise: str) -> str:

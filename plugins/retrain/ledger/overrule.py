@@ -56,6 +56,7 @@ def veto(ledger: Ledger, number: int, *, actor: str, reason: str, seen: int | No
     _require_reason(reason, "veto")
 
     def decide(head: int) -> Entry:
+        nonlocal seen
         _require_unchanged(ledger, seen, number)
         version, release = ledger.version(number), ledger.release()
         if release.champion is not None and release.champion.version == number:
@@ -66,7 +67,8 @@ def veto(ledger: Ledger, number: int, *, actor: str, reason: str, seen: int | No
         if release.challenger is not None and release.challenger.version == number:  # stop the harm first
             dropped = drop(release, reason=f"vetoed by {actor}: {reason}")
             head = ledger.append(dropped, actor=actor, after=head).number
-        elif _forbidden(ledger, number):
+            seen = head if seen is not None else None  # whoever is first now, it was not us
+        elif forbidden(ledger, number):
             raise ReleaseError(
                 f"Version {number} of pipeline '{ledger.pipeline}' is vetoed already"
                 f"{_who(ledger, _judged(ledger, number))}: {version.reason}.",
@@ -77,7 +79,7 @@ def veto(ledger: Ledger, number: int, *, actor: str, reason: str, seen: int | No
     return ledger.settle(decide)
 
 
-def _forbidden(ledger: Ledger, number: int) -> bool:
+def forbidden(ledger: Ledger, number: int) -> bool:
     """Has a human vetoed it, and none blessed it since? A veto of the gates may be followed by their blessing."""
     by_hand = (body for entry, body in ledger.of(Judged) if body.version == number and entry.by == "human")
     newest = next(by_hand, None)
@@ -212,10 +214,14 @@ def _before(ledger: Ledger, target: Served) -> Served | None:
     return blessed[-1] if blessed else None
 
 
+def have_served(ledger: Ledger) -> set[int]:
+    """Every version that was ever the champion. Only to these one returns at once."""
+    return {release.champion.version for _, release in ledger.of(Release) if release.champion is not None}
+
+
 def _served_once(ledger: Ledger, version: Version) -> Version:
     number = version.version
-    served = {release.champion.version for _, release in ledger.of(Release) if release.champion is not None}
-    if number not in served:
+    if number not in have_served(ledger):
         raise ReleaseError(
             f"Version {number} of pipeline '{ledger.pipeline}' has never been the champion ({version.standing}).",
             do=f"release it through the gates with `retrain run {ledger.pipeline} --redeploy {number}`.",
@@ -236,6 +242,11 @@ def _require_unchanged(ledger: Ledger, seen: int | None, version: int | None = N
     if seen is None:
         return
     entries = ledger.entries()
+    if not 0 <= seen <= len(entries):
+        raise UsageError(
+            f"Nobody has seen entry {seen} of the ledger of '{ledger.pipeline}': it has {len(entries)}.",
+            do=f"look at `retrain status {ledger.pipeline}` and decide again.",
+        )
     stood = next((e.body for e in reversed(entries[:seen]) if isinstance(e.body, Release)), Release())
     for entry in entries[seen:]:
         body = entry.body

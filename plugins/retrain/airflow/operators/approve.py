@@ -47,7 +47,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
         """Whom to ask what, and how long to wait."""
         approval = spec.bless.approval
         return {
-            "subject": f"Release the new {spec.name}?",
+            "subject": subject(spec.name),
             "assigned_users": [{"id": name, "name": name} for name in approval.by] or None,
             "response_timeout": approval.within,
         }
@@ -108,6 +108,11 @@ def asked_with_the_answer() -> dict[str, Param]:
     """The form beside the buttons."""
     reason = "Why you approve or reject; kept in the ledger with your name."
     return {"reason": Param(None, type=["null", "string"], title="Reason", description=reason)}
+
+
+def subject(pipeline: str) -> str:
+    """What is asked; by it the page knows whose question it is."""
+    return f"Release the new {pipeline}?"
 
 
 def answered(answer: Mapping[str, Any], approved: bool) -> tuple[str, str]:

@@ -28,6 +28,11 @@ def means_end_of_data(context: Mapping[str, Any]) -> bool:
     return _type(run) in BY_HAND and not context["params"].get("data_end") and not _named(run)
 
 
+def named(pipeline: str, dag_id: str, run_id: str) -> str:
+    """How a Dag run is named in the ledger: by its own name in the pipeline's own Dag, else by its Dag's, too."""
+    return run_id if dag_id == pipeline else f"{dag_id}.{run_id}"
+
+
 def request_of(context: Mapping[str, Any], pipeline: str, found: str | None = None) -> Request:
     """The request of a Dag run. The same run always gives the same request, however often it is asked.
 
@@ -48,7 +53,7 @@ def request_of(context: Mapping[str, Any], pipeline: str, found: str | None = No
     trigger = TRIGGERS.get(_type(run), "manual")
     return Request(
         data_end=_data_end(run, values["data_end"] or found),
-        run=run.run_id if run.dag_id == pipeline else f"{run.dag_id}.{run.run_id}",
+        run=named(pipeline, run.dag_id, run.run_id),
         trigger=trigger,
         actor=f"airflow:{run.triggering_user_name or trigger}",
         force=bool(values["force"]),

@@ -1,7 +1,8 @@
 """Who may see and steer which pipeline: whoever may read, or start runs of, the Dags it is in.
 
-A pipeline is in the Dag of its name; a Dag of somebody's own that holds it as a task group, or that has another name,
-says so by a tag. Nothing is known of pipelines that are in no Dag.
+A Dag says by a tag which pipelines it holds, and who writes Dags is believed: they have the store's keys anyway.
+Nothing is shown of pipelines that are in no Dag. A session of the database is held for a query, never while a store is
+waited for: there are few of them, and Airflow's own routes need them.
 """
 
 from __future__ import annotations
@@ -13,64 +14,82 @@ from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.base_auth_manager import ResourceMethod
 from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity, DagDetails
-from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.dag import DagModel, DagTag
-from fastapi import Depends, HTTPException, Path, Request
-from sqlalchemy import or_, select
+from airflow.utils.session import create_session
+from fastapi import Depends, HTTPException, Path, Request, Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from retrain.airflow.dag import HOLDS, TAG
+from retrain.airflow.dag import BROKEN, HOLDS
+from retrain.airflow.ui.faults import NO_STORE
 
 NOT_ALLOWED = "You may read this and not change it: that needs the right to start runs of {dags}."
 
 Name = Annotated[str, Path(max_length=250, pattern=r"^[^/\\\x00-\x1f]+$")]
 
 
-def readable(session: Session, user: BaseUser) -> dict[str, str]:
-    """Every pipeline that somebody may see → a Dag it is in that they may read."""
-    tagged = select(DagTag.dag_id, DagTag.name).where(or_(DagTag.name == TAG, DagTag.name.startswith(HOLDS)))
-    allowed = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
-    rows = sorted((dag_id, name) for dag_id, name in session.execute(tagged) if dag_id in allowed)
-    held = {name.removeprefix(HOLDS): dag_id for dag_id, name in rows if name != TAG}
-    named = {dag_id: dag_id for dag_id, name in rows if name == TAG and dag_id not in set(held.values())}
-    return {**held, **named}
+def readable(user: BaseUser) -> dict[str, str]:
+    """Every pipeline that somebody may see → a Dag it is in: who may read all that hold it, and what tasks handed on."""
+    with create_session() as session:
+        listed = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
+        holdings = _holdings(session)
+        teams = DagModel.get_dag_id_to_team_name_mapping([dag_id for dag_id, _ in holdings], session=session)
+    refused = {
+        pipeline
+        for dag_id, pipeline in holdings
+        if dag_id not in listed or not _may(user, "GET", DagAccessEntity.XCOM, dag_id, teams.get(dag_id))
+    }
+    return {pipeline: dag_id for dag_id, pipeline in reversed(holdings) if pipeline not in refused}
 
 
-def dags_of(pipeline: str, session: Session) -> list[str]:
-    """The Dags that a pipeline is in."""
-    held = select(DagTag.dag_id).where(
-        or_(DagTag.name == f"{HOLDS}{pipeline}", (DagTag.name == TAG) & (DagTag.dag_id == pipeline))
-    )
-    return sorted(set(session.scalars(held)))
+def broken() -> dict[str, str]:
+    """Every pipeline whose Dag stands for one that is described wrongly → what is wrong, in a line."""
+    with create_session() as session:
+        named = select(DagModel.dag_id, DagModel._dag_display_property_value).join(DagTag)
+        wrong = dict(session.execute(named.where(DagTag.name == BROKEN, ~DagModel.is_stale)).all())
+        return {pipeline: str(wrong[dag_id] or dag_id) for dag_id, pipeline in _holdings(session) if dag_id in wrong}
 
 
-def held_by(dag_id: str, session: Session) -> list[str]:
+def dags_of(pipeline: str) -> list[str]:
+    """The Dags that a pipeline is in; its own first."""
+    with create_session() as session:
+        held = [dag_id for dag_id, name in _holdings(session) if name == pipeline]
+    return sorted(held, key=lambda dag_id: (dag_id != pipeline, dag_id))
+
+
+def held_by(dag_id: str) -> list[str]:
     """The pipelines that a Dag holds."""
-    tags = set(session.scalars(select(DagTag.name).where(DagTag.dag_id == dag_id)))
-    held = sorted(tag.removeprefix(HOLDS) for tag in tags if tag.startswith(HOLDS))
-    return held or ([dag_id] if TAG in tags else [])
+    with create_session() as session:
+        return sorted(pipeline for holder, pipeline in _holdings(session) if holder == dag_id)
+
+
+def _holdings(session: Session) -> list[tuple[str, str]]:
+    """Every Dag of ours that is there with each pipeline it holds, sorted."""
+    tagged = select(DagTag.dag_id, DagTag.name).join(DagModel, DagModel.dag_id == DagTag.dag_id)
+    rows = session.execute(tagged.where(DagTag.name.startswith(HOLDS), ~DagModel.is_stale))
+    return sorted((dag_id, name.removeprefix(HOLDS)) for dag_id, name in rows)
 
 
 def may(user: BaseUser, method: ResourceMethod, entity: DagAccessEntity, dag_ids: Iterable[str]) -> bool:
-    """May somebody do this with all of these Dags?"""
-    return all(
-        get_auth_manager().is_authorized_dag(
-            method=method,
-            access_entity=entity,
-            details=DagDetails(id=dag_id, team_name=DagModel.get_team_name(dag_id)),
-            user=user,
-        )
-        for dag_id in dag_ids
-    )
+    """May somebody do this with all of these Dags?
+
+    :param entity: what of the Dag it is done with.
+    """
+    return all(_may(user, method, entity, dag_id, DagModel.get_team_name(dag_id)) for dag_id in dag_ids)
 
 
-def reads(p: Name, session: SessionDep, user: GetUserDep) -> list[str]:
+def _may(user: BaseUser, method: ResourceMethod, entity: DagAccessEntity, dag_id: str, team: str | None) -> bool:
+    details = DagDetails(id=dag_id, team_name=team)
+    return bool(get_auth_manager().is_authorized_dag(method=method, access_entity=entity, details=details, user=user))
+
+
+def reads(p: Name, user: GetUserDep) -> list[str]:
     """The Dags of a pipeline that the caller may read, with what its tasks handed on.
 
     Refuses with 403 if they may not; 404 if no such pipeline is in any Dag.
     """
-    dag_ids = dags_of(p, session)
+    dag_ids = dags_of(p)
     if not may(user, "GET", DagAccessEntity.XCOM, dag_ids or [p]):
         raise HTTPException(403, "You may not read this.")
     if not dag_ids:
@@ -103,3 +122,8 @@ def says_json(request: Request) -> None:
         raise HTTPException(415, "Send JSON, with the header Content-Type: application/json.")
     if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
         raise HTTPException(403, "This was sent by a page of another site.")
+
+
+def private(response: Response) -> None:
+    """Let nothing that only some may see be kept by a browser or a proxy."""
+    response.headers.update(NO_STORE)

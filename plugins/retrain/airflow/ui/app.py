@@ -8,7 +8,7 @@ from __future__ import annotations
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI
 
-from retrain.airflow.ui import api, shell, task
+from retrain.airflow.ui import api, shell, steer, task
 from retrain.airflow.ui.faults import told_by
 
 app = FastAPI(
@@ -20,5 +20,6 @@ app = FastAPI(
 )
 told_by(app)
 app.include_router(api.router)
+app.include_router(steer.router)
 app.include_router(shell.router)
 app.include_router(task.router)

@@ -31,12 +31,12 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
 
 
 def _status(request: Request, error: RetrainError) -> int:
-    """Whose fault it is: what stands in the ledger, what was asked for, or the store."""
+    """Whose fault it is: what was asked for, what stands in the ledger, or the store."""
+    if request.method == "GET" and isinstance(error, ReleaseError | UsageError | ObjectMissing):
+        return 404  # who only looks has asked for what is not there
     if isinstance(error, ReleaseError):
         return 409
-    if isinstance(error, UsageError | ObjectMissing):  # who only looks has asked for what is not there
-        return 404 if request.method == "GET" else 422
-    return 503
+    return 422 if isinstance(error, UsageError) else 503
 
 
 def _http(request: Request, error: Exception) -> Response:

@@ -12,23 +12,32 @@ from urllib.parse import quote
 from airflow.models.dag import DagModel
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from airflow.utils.state import TaskInstanceState
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from retrain.airflow.operators.approve import subject
 from retrain.ledger.acts import Act, ActName, Call
 
 API = "/api/v2"
 APPROVE, REJECT = "Approve", "Reject"
+WAITING = (TaskInstanceState.AWAITING_INPUT, TaskInstanceState.DEFERRED)
 
 
-def acts(pipeline: str, dag_ids: Sequence[str], head: int, session: Session) -> tuple[Act, ...]:
-    """To retrain, and to answer the approval that is waited for."""
-    waiting = _waiting(dag_ids, session)
-    return (
-        _retrain(pipeline, dag_ids, head, session),
-        _answer("approve", APPROVE, "is released: rehearsed, tried, and promoted if no harm shows.", waiting, head),
-        _answer("reject", REJECT, "is not released, and its run ends. What serves goes on serving.", waiting, head),
-    )
+def acts(pipeline: str, dag_ids: Sequence[str], head: int) -> tuple[Act, ...]:
+    """To retrain, and to answer the approval that is waited for.
+
+    :param dag_ids: the Dags that hold it; its own first.
+    :param head: of the ledger, on which this rests.
+    """
+    with create_session() as session:
+        waiting = _waiting(pipeline, dag_ids, session)
+        return (
+            _retrain(pipeline, dag_ids, head, session),
+            _answer("approve", APPROVE, "is released: rehearsed, tried, and promoted if no harm shows.", waiting, head),
+            _answer("reject", REJECT, "is not released, and its run ends. What serves goes on serving.", waiting, head),
+        )
 
 
 def _retrain(pipeline: str, dag_ids: Sequence[str], head: int, session: Session) -> Act:
@@ -66,7 +75,7 @@ def _answer(act: ActName, option: str, then: str, waiting: TaskInstance | None, 
     return Act(
         act=act,
         title=option,
-        will=f"The version that waits for an answer {then}",
+        will=f"The version that {f'run {waiting.run_id} asks about' if waiting else 'waits for an answer'} {then}",
         possible=waiting is not None,
         why_not=None if waiting is not None else "No version waits for an answer.",
         head=head,
@@ -74,13 +83,14 @@ def _answer(act: ActName, option: str, then: str, waiting: TaskInstance | None, 
     )
 
 
-def _waiting(dag_ids: Sequence[str], session: Session) -> TaskInstance | None:
-    """The approval of ours that waits for an answer; the newest, if runs overlap."""
+def _waiting(pipeline: str, dag_ids: Sequence[str], session: Session) -> TaskInstance | None:
+    """The approval of this pipeline that waits for an answer; the newest, if runs overlap. A Dag may hold others."""
     found = session.scalars(
         select(TaskInstance)
         .join(HITLDetail, HITLDetail.ti_id == TaskInstance.id)
-        .where(TaskInstance.dag_id.in_(dag_ids), HITLDetail.responded_at.is_(None))
-        .where(TaskInstance.operator == "ApproveOperator")
+        .where(TaskInstance.dag_id.in_(dag_ids), TaskInstance.operator == "ApproveOperator")
+        .where(TaskInstance.state.in_(WAITING), HITLDetail.responded_at.is_(None))
+        .where(HITLDetail.subject == subject(pipeline))
         .order_by(HITLDetail.created_at.desc())
     )
     return found.first()

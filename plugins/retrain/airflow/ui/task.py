@@ -12,18 +12,20 @@ from typing import Annotated, Any
 from urllib.parse import quote
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.common.db.common import SessionDep
-from airflow.api_fastapi.core_api.security import requires_access_dag
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
 from airflow.configuration import conf
 from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
 from fastapi import APIRouter, Depends, Path
 from fastapi.responses import HTMLResponse
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from retrain import story
 from retrain.airflow.links import PREFIX
+from retrain.airflow.operators.request import named
 from retrain.airflow.ui import access, evidence
-from retrain.airflow.ui.api import reading
+from retrain.airflow.ui.api import briefly
 from retrain.airflow.ui.page import HEADERS, link
 from retrain.airflow.ui.site import site
 from retrain.artifacts import Ref
@@ -37,18 +39,21 @@ may_read = Depends(requires_access_dag(method="GET", access_entity=DagAccessEnti
 router = APIRouter(include_in_schema=False, dependencies=[may_read])
 
 
-def _handed_on(dag_id: Id, run_id: Id, task_id: Id, session: SessionDep) -> dict[str, Any]:
-    """A task's return value, if it is one of ours and of a pipeline that the Dag holds; else only which that is."""
-    row = session.scalar(
-        select(XComModel.value).where(
-            XComModel.dag_id == dag_id,
-            XComModel.run_id == run_id,
-            XComModel.task_id == task_id,
-            XComModel.key == "return_value",
+def _handed_on(dag_id: Id, run_id: Id, task_id: Id, user: GetUserDep) -> dict[str, Any]:
+    """A task's return value, if it is one of ours and of a pipeline the caller may see; else only which that is."""
+    with create_session() as session:
+        row = session.scalar(
+            select(XComModel.value).where(
+                XComModel.dag_id == dag_id,
+                XComModel.run_id == run_id,
+                XComModel.task_id == task_id,
+                XComModel.key == "return_value",
+            )
         )
-    )
-    held = {*access.held_by(dag_id, session), dag_id}
-    return row if isinstance(row, dict) and row.get("pipeline") in held else {"pipeline": dag_id}
+    given = row if isinstance(row, dict) and isinstance(row.get("pipeline"), str) else {"pipeline": dag_id}
+    dags = access.dags_of(given["pipeline"])
+    mine = given["pipeline"] == dag_id or (dag_id in dags and access.may(user, "GET", DagAccessEntity.XCOM, dags))
+    return given if mine else {"pipeline": dag_id}
 
 
 Given = Annotated[dict[str, Any], Depends(_handed_on)]
@@ -79,7 +84,9 @@ async def _shown(page: Page, given: dict[str, Any], dag_id: str, run_id: str, ta
     """A page, or why it cannot be shown now."""
     question = (page, dag_id, run_id, task_id)
     try:
-        return await reading.ask(question, partial(page, given, dag_id, run_id, task_id), of="this task's evidence")
+        return await briefly.ask(
+            question, partial(page, given, dag_id, run_id, task_id), about=dag_id, of="this task's evidence"
+        )
     except RetrainError as error:
         nav = _nav(dag_id, run_id, task_id)
         return _answer(evidence.empty_page("This cannot be shown now", str(error), nav), 503)
@@ -88,7 +95,7 @@ async def _shown(page: Page, given: dict[str, Any], dag_id: str, run_id: str, ta
 def _ledger(given: dict[str, Any], dag_id: str, run_id: str, task_id: str) -> HTMLResponse:
     pipeline, nav = str(given["pipeline"]), _nav(dag_id, run_id, task_id)
     entries = site().ledger(pipeline).entries()
-    return _answer(evidence.ledger_page(pipeline, entries, _run(pipeline, dag_id, run_id), nav))
+    return _answer(evidence.ledger_page(pipeline, entries, named(pipeline, dag_id, run_id), nav))
 
 
 def _status(given: dict[str, Any], dag_id: str, run_id: str, task_id: str) -> HTMLResponse:
@@ -97,14 +104,21 @@ def _status(given: dict[str, Any], dag_id: str, run_id: str, task_id: str) -> HT
 
 def _found(given: dict[str, Any], dag_id: str, run_id: str, task_id: str) -> HTMLResponse:
     pipeline, nav = str(given["pipeline"]), _nav(dag_id, run_id, task_id)
-    entries = site().ledger(pipeline).run_entries(_run(pipeline, dag_id, run_id))
-    if (kind := story.artifact_of(str(given.get("kind")))) is not None:
-        return _answer(evidence.artifact_page(site().read(kind, Ref.model_validate(given)), entries, nav))
+    entries = site().ledger(pipeline).run_entries(named(pipeline, dag_id, run_id))
+    if (kind := story.artifact_of(str(given.get("kind")))) is not None and (ref := _ref(given)) is not None:
+        return _answer(evidence.artifact_page(site().read(kind, ref), entries, nav))
     if "phase" in given:
         return _answer(evidence.progress_page(pipeline, _live(pipeline, given), entries, nav))
     if entries:
         return _answer(evidence.run_page(pipeline, run_id, entries, nav))
     return _answer(evidence.empty_page("Nothing yet", f"{task_id} has handed on nothing in this run.", nav), 404)
+
+
+def _ref(given: dict[str, Any]) -> Ref | None:
+    try:
+        return Ref.model_validate(given)
+    except ValidationError:
+        return None
 
 
 def _live(pipeline: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -114,10 +128,6 @@ def _live(pipeline: str, given: dict[str, Any]) -> dict[str, Any]:
         return given
     told = story.model_dump(mode="json", exclude={"state", "summary", "looks"})
     return {**given, "state": story.state, "summary": story.summary, "evidence": told}
-
-
-def _run(pipeline: str, dag_id: str, run_id: str) -> str:
-    return run_id if dag_id == pipeline else f"{dag_id}.{run_id}"
 
 
 def _nav(dag_id: str, run_id: str, task_id: str) -> str:
