@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { download, Trouble } from "./api";
-import type { DataStory, Expectation, Validation } from "./contract";
+import type { DataStory, Expected, Validated } from "./contract";
 import { Cannot, Shown, useLoaded } from "./load";
 import { Badge, Name, Right, Section, Table, Text, Title, plain } from "./parts";
 import { moment, number } from "./words";
@@ -31,7 +31,7 @@ export function DataView({ pipeline, take }: { pipeline: string; take: boolean }
   );
 }
 
-function Checked({ pipeline, of, newest }: { pipeline: string; of: Validation; newest: boolean }) {
+function Checked({ pipeline, of, newest }: { pipeline: string; of: Validated; newest: boolean }) {
   const failed = of.expectations.filter((one) => !one.success);
   const passed = of.expectations.filter((one) => one.success);
   return (
@@ -58,7 +58,7 @@ function Checked({ pipeline, of, newest }: { pipeline: string; of: Validation; n
   );
 }
 
-function Expectations({ of, label }: { of: Expectation[]; label: string }) {
+function Expectations({ of, label }: { of: Expected[]; label: string }) {
   return (
     <Table label={label} head={["Expectation", "Column", "Observed", <Right>Rows</Right>, "On", "It says"]}>
       {of.map((one, index) => (
@@ -83,7 +83,7 @@ function Expectations({ of, label }: { of: Expectation[]; label: string }) {
   );
 }
 
-function Quarantine({ pipeline, of }: { pipeline: string; of: Validation }) {
+function Quarantine({ pipeline, of }: { pipeline: string; of: Validated }) {
   const kept = of.quarantine!;
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   const path = `pipelines/${encodeURIComponent(pipeline)}/data/${encodeURIComponent(of.key)}/quarantine`;

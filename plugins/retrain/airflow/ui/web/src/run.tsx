@@ -1,13 +1,13 @@
 /* What a run of Airflow's came to: the story of the version it made. */
 
-import type { RunStory } from "./contract";
+import type { OfRun } from "./contract";
 import { Cannot, Shown, useLoaded } from "./load";
 import { Foreign, PipelineView } from "./pipeline";
 import { Name, Title } from "./parts";
 import { VersionView } from "./version";
 
 export function RunView({ dag, run, take }: { dag: string; run: string; take: boolean }) {
-  const story = useLoaded<RunStory>(`runs/${encodeURIComponent(dag)}/${encodeURIComponent(run)}`, 30_000);
+  const story = useLoaded<OfRun>(`runs/${encodeURIComponent(dag)}/${encodeURIComponent(run)}`, 30_000);
   if (story.value === undefined && story.trouble?.status === 404) return <Foreign name={dag} />;
   if (story.value === undefined && story.trouble) {
     return (

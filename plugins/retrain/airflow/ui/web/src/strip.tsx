@@ -3,7 +3,7 @@
 import { scaleTime } from "d3-scale";
 import { useId, useMemo, useState } from "preact/hooks";
 import { timeTicks } from "./axis";
-import type { History, ServedSpan } from "./contract";
+import type { History, Reign } from "./contract";
 import { Moment, Table, Text, useWidth, VersionLink } from "./parts";
 import { cut, duration, inert, moment, version } from "./words";
 
@@ -179,13 +179,13 @@ function Answer({ pipeline, of, at, choose }: Asked) {
   );
 }
 
-function lasted(span: ServedSpan): string {
+function lasted(span: Reign): string {
   const end = span.end === null ? Date.now() : new Date(span.end).getTime();
   return duration((end - new Date(span.start).getTime()) / 1000);
 }
 
 /** Who served then; the newest where two meet. */
-export function spanAt(of: History, at: number): ServedSpan | undefined {
+export function spanAt(of: History, at: number): Reign | undefined {
   return of.served.findLast(
     (span) => new Date(span.start).getTime() <= at && (span.end === null || at < new Date(span.end).getTime()),
   );

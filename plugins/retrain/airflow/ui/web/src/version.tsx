@@ -1,7 +1,7 @@
 /* The story of one version: what was decided and why, how it compares, what changed. */
 
 import { Acts } from "./acts";
-import type { Drift, Gate, VersionStory } from "./contract";
+import type { Drifted, Gated, VersionStory } from "./contract";
 import { Forest } from "./forest";
 import { Histogram } from "./histogram";
 import { Cannot, Shown, useLoaded } from "./load";
@@ -40,7 +40,7 @@ export function VersionView({ pipeline, of, take }: { pipeline: string; of: numb
           <Verdict of={value} />
           <Comparison of={value} />
           <Changes of={value} />
-          <Drifted of={value.drift} />
+          <Drifts of={value.drift} />
           <Made pipeline={pipeline} of={value} />
         </>
       )}
@@ -57,7 +57,7 @@ function Verdict({ of }: { of: VersionStory }) {
     );
   }
   const { outcome, reason, by, gates } = of.verdict;
-  const counts = (gate: Gate): boolean => gate.outcome !== "passed" && gate.outcome !== "not applied";
+  const counts = (gate: Gated): boolean => gate.outcome !== "passed" && gate.outcome !== "not applied";
   const [rest, passed] = [gates.filter(counts), gates.filter((gate) => !counts(gate))];
   return (
     <Section title="Verdict">
@@ -80,7 +80,7 @@ function Verdict({ of }: { of: VersionStory }) {
   );
 }
 
-function Gates({ of, label }: { of: Gate[]; label: string }) {
+function Gates({ of, label }: { of: Gated[]; label: string }) {
   return (
     <Table label={label} head={["Gate", "Outcome", "Why"]}>
       {of.map((gate, index) => (
@@ -146,7 +146,7 @@ function Changes({ of }: { of: VersionStory }) {
   );
 }
 
-function Drifted({ of }: { of: Drift[] }) {
+function Drifts({ of }: { of: Drifted[] }) {
   const drifted = of.filter((one) => one.drifted);
   const calm = of.filter((one) => !one.drifted);
   if (of.length === 0) return null;
