@@ -4,9 +4,12 @@ import { Acts } from "./acts";
 import type { Drifted, Gated, VersionStory } from "./contract";
 import { Forest } from "./forest";
 import { Histogram } from "./histogram";
-import { Cannot, Shown, useLoaded } from "./load";
-import { Badge, Facts, Moment, Name, plain, Right, RunLink, Section, Table, Text, Title, VersionLink } from "./parts";
-import { number, version } from "./words";
+import { Shown, useLoaded } from "./load";
+import { Badge, Facts, Moment, Name, plain, Right, Section, Table, Text, Title, VersionLink } from "./parts";
+import { RunLink } from "./runlink";
+import { number, share, version } from "./words";
+
+const HASH = 12; // as many characters of an id as tell it from others at a look
 
 export function VersionView({ pipeline, of, take }: { pipeline: string; of: number; take: boolean }) {
   const story = useLoaded<VersionStory>(`pipelines/${encodeURIComponent(pipeline)}/versions/${of}`);
@@ -15,16 +18,8 @@ export function VersionView({ pipeline, of, take }: { pipeline: string; of: numb
       <Name>{pipeline}</Name>, {version(of)}
     </Title>
   );
-  if (story.value === undefined && story.trouble) {
-    return (
-      <>
-        {title}
-        <Cannot what="This version" trouble={story.trouble} again={story.again} />
-      </>
-    );
-  }
   return (
-    <Shown of={story} what="This version">
+    <Shown of={story} what="This version" title={title}>
       {(value) => (
         <>
           <div class="row head">
@@ -72,7 +67,7 @@ function Verdict({ of }: { of: VersionStory }) {
       {rest.length > 0 && <Gates of={rest} label="Gates not passed" />}
       {passed.length > 0 && (
         <details open={rest.length === 0}>
-          <summary>{passed.length} gates passed, or not applied</summary>
+          <summary>{number(passed.length)} gates passed, or not applied</summary>
           <Gates of={passed} label="Gates passed" />
         </details>
       )}
@@ -161,7 +156,7 @@ function Drifts({ of }: { of: Drifted[] }) {
             </h3>
             <p>
               <Text>{one.said}</Text>
-              {one.weight !== null && <span class="dim"> Weight in the model: {number(one.weight)}.</span>}
+              {one.weight !== null && <span class="dim"> Weight in the model: {share(one.weight)}.</span>}
             </p>
             {one.before && one.now && <Histogram column={one.column} before={one.before} now={one.now} />}
           </article>
@@ -169,7 +164,7 @@ function Drifts({ of }: { of: Drifted[] }) {
       </div>
       {calm.length > 0 && (
         <details>
-          <summary>{calm.length} columns have not drifted</summary>
+          <summary>{number(calm.length)} columns have not drifted</summary>
           <Table label="Columns that have not drifted" head={["Column", <Right>Distance</Right>, <Right>Allowed</Right>, "It says"]}>
             {calm.map((one) => (
               <tr key={one.column}>
@@ -191,28 +186,16 @@ function Made({ pipeline, of }: { pipeline: string; of: VersionStory }) {
     <Section title="How it was made">
       <Facts
         of={[
-          ["Run", <RunLink dag={of.dag_id} run={of.run} />],
+          ["Run", <RunLink pipeline={pipeline} dag={of.dag_id} run={of.run} />],
           ["Trained", <Moment at={of.trained_at} />],
           ["Data until", <Moment at={of.data_end} />],
           ["Rows", of.train_rows === null ? "–" : number(of.train_rows)],
           ["Champion then", of.champion === null ? "none" : <VersionLink pipeline={pipeline} of={of.champion} />],
           ["Estimator", <Text most={80}>{of.estimator}</Text>],
           ["Parameters", <Text most={200}>{plain(of.params) || "none"}</Text>],
-          ["MLflow run", <Mlflow run={of.mlflow_run} />],
+          ["MLflow run", <Text most={HASH}>{of.mlflow_run}</Text>],
         ]}
       />
     </Section>
   );
 }
-
-/** A link only to http and https: the address comes from a file. */
-function Mlflow({ run }: { run: string | null }) {
-  if (run === null) return <>–</>;
-  if (!/^https?:\/\//i.test(run)) return <Text most={60}>{run}</Text>;
-  return (
-    <a href={run} rel="noreferrer">
-      <Name most={48}>{run}</Name>
-    </a>
-  );
-}
-
