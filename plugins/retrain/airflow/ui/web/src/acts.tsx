@@ -1,4 +1,4 @@
-/* What a person can do: each act says beforehand what will happen, wants a reason, and says who was first. */
+/* What a person can do: each act says beforehand what will happen, wants a reason, and is told who was first. */
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import { perform, Trouble } from "./api";
@@ -165,17 +165,18 @@ function Dialog({ pipeline, act, only, close, done, again }: Asked) {
 }
 
 function Refused({ trouble }: { trouble: Trouble }) {
+  const unknown = trouble.status === 0 || trouble.status >= 500; // the answer was lost, not the act refused
   return (
     <div class="note bad" role="alert">
       <p>
-        <strong>{trouble.status === 409 ? "Somebody was first." : "Not done."}</strong> <Text>{trouble.message}</Text>
+        <strong>Not done.</strong> <Text>{trouble.message}</Text>
       </p>
       {trouble.todo && (
         <p>
           Now: <Text>{trouble.todo}</Text>
         </p>
       )}
-      {trouble.status === 0 && <p>Whether it was done is not known: look at the ledger before you try again.</p>}
+      {unknown && <p>Whether it was done is not known: look at the ledger before you try again.</p>}
     </div>
   );
 }

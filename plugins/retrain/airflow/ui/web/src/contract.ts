@@ -1,4 +1,5 @@
-/* What `/retrain/api/v1` answers. Moments are ISO with Z, durations seconds, shares 0..1, what is absent null. */
+/* What `/retrain/api/v1` answers. Moments are ISO with Z, durations seconds, shares 0..1, what is absent null.
+   test/contract.test.ts holds the names to `docs/openapi.json`. */
 
 export type Word = "UNREAD" | "BROKEN" | "FAILED" | "WAITING" | "STALE" | "DRIFTED" | "CANARY" | "NEW" | "OK";
 
@@ -32,7 +33,7 @@ export interface Age {
   stale: boolean;
 }
 
-export interface TrainedVersion {
+export interface Version {
   version: number;
   standing: string;
   reason: string;
@@ -47,7 +48,7 @@ export interface Waiting {
   until: string | null;
 }
 
-export interface RunLine {
+export interface Run {
   run: string;
   by: string;
   began: string;
@@ -62,8 +63,8 @@ export interface PipelineStatus {
   state: string;
   waiting: Waiting[];
   ages: Age[];
-  versions: TrainedVersion[];
-  runs: RunLine[];
+  versions: Version[];
+  runs: Run[];
   drift: string | null;
   schedule: string | null;
   next_run: string | null;
@@ -72,7 +73,7 @@ export interface PipelineStatus {
   entries: number;
 }
 
-export interface ServedSpan {
+export interface Reign {
   version: number;
   start: string;
   end: string | null;
@@ -83,7 +84,7 @@ export interface ServedSpan {
   entry: number;
 }
 
-export interface TrialSpan {
+export interface Tried {
   version: number;
   start: string;
   end: string | null;
@@ -92,7 +93,7 @@ export interface TrialSpan {
   run: string | null;
 }
 
-export interface VerdictMark {
+export interface Judgement {
   version: number;
   at: string;
   outcome: string;
@@ -102,9 +103,9 @@ export interface VerdictMark {
 }
 
 export interface History {
-  served: ServedSpan[];
-  trials: TrialSpan[];
-  verdicts: VerdictMark[];
+  served: Reign[];
+  trials: Tried[];
+  verdicts: Judgement[];
 }
 
 export type Outcome = "better" | "within" | "worse" | "undecided" | "not compared";
@@ -128,7 +129,7 @@ export interface Bars {
   shares: number[];
 }
 
-export interface Drift {
+export interface Drifted {
   column: string;
   value: number | null;
   threshold: number | null;
@@ -139,10 +140,28 @@ export interface Drift {
   now: Bars | null;
 }
 
-export interface Gate {
+export interface Gated {
   gate: string;
   outcome: string;
   reason: string;
+}
+
+export interface VersionVerdict {
+  outcome: string;
+  reason: string;
+  by: string;
+  gates: Gated[];
+}
+
+export interface Rehearsal {
+  passed: boolean;
+  reason: string;
+}
+
+export interface Change {
+  what: string;
+  before: string | null;
+  after: string | null;
 }
 
 export interface VersionStory {
@@ -157,17 +176,17 @@ export interface VersionStory {
   estimator: string | null;
   params: Record<string, unknown>;
   train_rows: number | null;
-  verdict: { outcome: string; reason: string; by: string; gates: Gate[] } | null;
+  verdict: VersionVerdict | null;
   champion: number | null;
-  rehearsal: { passed: boolean; reason: string } | null;
+  rehearsal: Rehearsal | null;
   scores: Line[];
   slices: Line[];
   left_out: string[];
-  changes: { what: string; before: string | null; after: string | null }[];
-  drift: Drift[];
+  changes: Change[];
+  drift: Drifted[];
 }
 
-export interface Expectation {
+export interface Expected {
   expectation: string;
   column: string | null;
   success: boolean;
@@ -177,18 +196,24 @@ export interface Expectation {
   message: string;
 }
 
-export interface Validation {
+export interface Quarantine {
+  rows: number;
+  columns: string[];
+  sample: string[][];
+}
+
+export interface Validated {
   key: string;
   at: string;
   run: string | null;
   success: boolean;
   rows: number;
-  expectations: Expectation[];
-  quarantine: { rows: number; columns: string[]; sample: string[][] } | null;
+  expectations: Expected[];
+  quarantine: Quarantine | null;
 }
 
 export interface DataStory {
-  validations: Validation[];
+  validations: Validated[];
 }
 
 export interface Metric {
@@ -219,6 +244,11 @@ export interface Look {
   values: Record<string, Bound>;
 }
 
+export interface Requests {
+  champion: number;
+  challenger: number;
+}
+
 export interface TrialStory {
   version: number;
   champion: number | null;
@@ -235,7 +265,7 @@ export interface TrialStory {
   summary: string;
   open: string[];
   doubts: string[];
-  requests: { champion: number; challenger: number };
+  requests: Requests;
   labels: number;
   waiting_labels: number | null;
   alpha: number | null;
@@ -260,15 +290,26 @@ export interface LedgerPage {
   more: boolean;
 }
 
+export interface Choice {
+  version: number;
+  said: string;
+}
+
+export interface Call {
+  method: string;
+  path: string;
+  body: Record<string, unknown>;
+}
+
 export interface Act {
   act: string;
   title: string;
   will: string;
   possible: boolean;
   why_not: string | null;
-  versions: { version: number; said: string }[];
+  versions: Choice[];
   head: number;
-  call: { method: string; path: string; body: Record<string, unknown> } | null;
+  call: Call | null;
 }
 
 export interface Done {
@@ -277,7 +318,7 @@ export interface Done {
   entry: number | null;
 }
 
-export interface RunStory {
+export interface OfRun {
   pipeline: string;
   version: number | null;
 }

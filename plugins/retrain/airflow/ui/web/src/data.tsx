@@ -2,12 +2,14 @@
 
 import { useState } from "preact/hooks";
 import { download, Trouble } from "./api";
-import type { DataStory, Expectation, Validation } from "./contract";
+import type { DataStory, Expected, Validated } from "./contract";
 import { Cannot, Shown, useLoaded } from "./load";
 import { Badge, Name, Right, Section, Table, Text, Title, plain } from "./parts";
+import { RunLink, useDag } from "./runlink";
 import { moment, number } from "./words";
 
 export function DataView({ pipeline, take }: { pipeline: string; take: boolean }) {
+  const dag = useDag(pipeline);
   const data = useLoaded<DataStory>(`pipelines/${encodeURIComponent(pipeline)}/data`);
   return (
     <>
@@ -21,7 +23,7 @@ export function DataView({ pipeline, take }: { pipeline: string; take: boolean }
           ) : (
             <>
               {validations.map((one, index) => (
-                <Checked key={one.key} pipeline={pipeline} of={one} newest={index === 0} />
+                <Checked key={one.key} pipeline={pipeline} dag={dag} of={one} newest={index === 0} />
               ))}
             </>
           )
@@ -31,18 +33,20 @@ export function DataView({ pipeline, take }: { pipeline: string; take: boolean }
   );
 }
 
-function Checked({ pipeline, of, newest }: { pipeline: string; of: Validation; newest: boolean }) {
+function Checked({ pipeline, dag, of, newest }: { pipeline: string; dag: string | null; of: Validated; newest: boolean }) {
   const failed = of.expectations.filter((one) => !one.success);
   const passed = of.expectations.filter((one) => one.success);
   return (
     <Section title={`${newest ? "Newest validation" : "Validation"} of ${moment(of.at)}`}>
       <p>
         <Badge>{of.success ? "passed" : "failed"}</Badge> {number(of.rows)} rows;{" "}
-        {failed.length === 0 ? `all ${passed.length} expectations met` : `${failed.length} of ${of.expectations.length} expectations not met`}
+        {failed.length === 0
+          ? `all ${number(passed.length)} expectations met`
+          : `${number(failed.length)} of ${number(of.expectations.length)} expectations not met`}
         {of.run && (
           <>
             {" "}
-            in run <Text most={60}>{of.run}</Text>
+            in run <RunLink pipeline={pipeline} dag={dag} run={of.run} />
           </>
         )}
       </p>
@@ -50,7 +54,7 @@ function Checked({ pipeline, of, newest }: { pipeline: string; of: Validation; n
       {of.quarantine && <Quarantine pipeline={pipeline} of={of} />}
       {passed.length > 0 && (
         <details>
-          <summary>{passed.length} expectations met</summary>
+          <summary>{number(passed.length)} expectations met</summary>
           <Expectations of={passed} label={`Expectations met at ${moment(of.at)}`} />
         </details>
       )}
@@ -58,7 +62,7 @@ function Checked({ pipeline, of, newest }: { pipeline: string; of: Validation; n
   );
 }
 
-function Expectations({ of, label }: { of: Expectation[]; label: string }) {
+function Expectations({ of, label }: { of: Expected[]; label: string }) {
   return (
     <Table label={label} head={["Expectation", "Column", "Observed", <Right>Rows</Right>, "On", "It says"]}>
       {of.map((one, index) => (
@@ -68,7 +72,7 @@ function Expectations({ of, label }: { of: Expectation[]; label: string }) {
           </th>
           <td>{one.column === null ? "–" : <Text most={60}>{one.column}</Text>}</td>
           <td>
-            <Text most={80}>{typeof one.observed === "number" ? number(one.observed) : plain(one.observed)}</Text>
+            <Text most={80}>{plain(one.observed, number)}</Text>
           </td>
           <td class="number">{one.unexpected_rows === null ? "–" : number(one.unexpected_rows)}</td>
           <td>
@@ -83,7 +87,7 @@ function Expectations({ of, label }: { of: Expectation[]; label: string }) {
   );
 }
 
-function Quarantine({ pipeline, of }: { pipeline: string; of: Validation }) {
+function Quarantine({ pipeline, of }: { pipeline: string; of: Validated }) {
   const kept = of.quarantine!;
   const [trouble, setTrouble] = useState<Trouble | null>(null);
   const path = `pipelines/${encodeURIComponent(pipeline)}/data/${encodeURIComponent(of.key)}/quarantine`;
@@ -100,7 +104,7 @@ function Quarantine({ pipeline, of }: { pipeline: string; of: Validation }) {
         <button onClick={fetchAll}>All of them, as CSV</button>
       </div>
       {trouble && <Cannot what="The file" trouble={trouble} again={fetchAll} />}
-      {kept.sample.length < kept.rows && <p class="dim">The first {kept.sample.length} are shown.</p>}
+      {kept.sample.length < kept.rows && <p class="dim">The first {number(kept.sample.length)} are shown.</p>}
       <Table flat label={`Rows in quarantine of ${moment(of.at)}`} head={kept.columns.map((name) => <Text most={60}>{name}</Text>)}>
         {kept.sample.map((row, index) => (
           <tr key={index}>

@@ -4,14 +4,20 @@ import { useState } from "preact/hooks";
 import type { Fleet, Standing, Word } from "./contract";
 import { Shown, useLoaded } from "./load";
 import { Badge, Link, Moment, Name, Table, Text, Title, VersionLink, fromNow } from "./parts";
-import { duration } from "./words";
+import { duration, number } from "./words";
 
 const EVERY = 30_000;
+const SOON = 3_000;
+
+/** A server that has just started is still reading: what it has not read yet is asked for again soon. */
+function often(fleet: Fleet | undefined): number {
+  return fleet?.pipelines.some((one) => one.word === "UNREAD") ? SOON : EVERY;
+}
 
 let filter: { word: Word | null; search: string } = { word: null, search: "" }; // kept while one looks at a pipeline
 
 export function FleetView({ take }: { take: boolean }) {
-  const fleet = useLoaded<Fleet>("pipelines", EVERY);
+  const fleet = useLoaded<Fleet>("pipelines", often);
   return (
     <>
       <Title take={take}>All pipelines</Title>
@@ -51,13 +57,13 @@ function Pipelines({ of }: { of: Standing[] }) {
               aria-pressed={chosen.word === word}
               onClick={() => choose({ word: chosen.word === word ? null : word })}
             >
-              {word} {count}
+              {word} {number(count)}
             </button>
           ))}
         </div>
         <span class="dim" role="status">
-          {found.length === of.length ? "" : `${found.length} of `}
-          {of.length === 1 ? "1 pipeline" : `${of.length} pipelines`}
+          {found.length === of.length ? "" : `${number(found.length)} of `}
+          {of.length === 1 ? "1 pipeline" : `${number(of.length)} pipelines`}
         </span>
       </div>
       {found.length === 0 ? (

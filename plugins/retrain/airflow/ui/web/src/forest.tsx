@@ -3,7 +3,7 @@
 import { scaleLinear } from "d3-scale";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { Line } from "./contract";
-import { Badge, name, Scroll, Text } from "./parts";
+import { Badge, labelCells, Scroll, Text } from "./parts";
 import { number, signed } from "./words";
 
 const FIRST = 12;
@@ -31,7 +31,7 @@ function Group({ metric, lines, label }: { metric: string; lines: Line[]; label:
   const room = (high - low || 1) * 0.05;
   const x = scaleLinear().domain([low - room, high + room]).range([PAD, WIDTH - PAD]);
   const own = useRef<HTMLTableElement>(null);
-  useLayoutEffect(() => name(own.current));
+  useLayoutEffect(() => labelCells(own.current));
   const shown = all ? lines : lines.slice(0, FIRST);
   return (
     <>
@@ -81,7 +81,7 @@ function Group({ metric, lines, label }: { metric: string; lines: Line[]; label:
       </Scroll>
       {lines.length > shown.length && (
         <button onClick={() => setAll(true)}>
-          All {lines.length}: {lines.length - shown.length} more, none worse than these
+          All {number(lines.length)}: {number(lines.length - shown.length)} more, none worse than these
         </button>
       )}
     </>

@@ -5,6 +5,8 @@ import { get, Trouble } from "./api";
 import type { LedgerLine, LedgerPage } from "./contract";
 import { Cannot, Shown, useLoaded } from "./load";
 import { Moment, Name, Right, Table, Text, Title } from "./parts";
+import { RunLink, useDag } from "./runlink";
+import { number } from "./words";
 
 export function LedgerView({ pipeline, take }: { pipeline: string; take: boolean }) {
   return (
@@ -19,6 +21,7 @@ export function LedgerView({ pipeline, take }: { pipeline: string; take: boolean
 
 function Ledger({ pipeline }: { pipeline: string }) {
   const path = `pipelines/${encodeURIComponent(pipeline)}/ledger`;
+  const dag = useDag(pipeline);
   const newest = useLoaded<LedgerPage>(path);
   const [older, setOlder] = useState<LedgerPage | null>(null);
   const [trouble, setTrouble] = useState<Trouble | null>(null);
@@ -38,10 +41,10 @@ function Ledger({ pipeline }: { pipeline: string }) {
         if (entries.length === 0) return <p class="note">Nothing has been written yet.</p>;
         return (
           <>
-            <Table label="Ledger, newest first" head={[<Right>No.</Right>, "When", "What", "By", "It says"]}>
+            <Table label="Ledger, newest first" head={[<Right>No.</Right>, "When", "What", "By", "It says", "Run"]}>
               {entries.map((entry) => (
                 <tr key={entry.number}>
-                  <td class="number">{entry.number.toLocaleString("en")}</td>
+                  <td class="number">{number(entry.number)}</td>
                   <td class="nowrap">
                     <Moment at={entry.at} />
                   </td>
@@ -53,6 +56,9 @@ function Ledger({ pipeline }: { pipeline: string }) {
                   </td>
                   <td class="prose">
                     <Text>{entry.said}</Text>
+                  </td>
+                  <td>
+                    <RunLink pipeline={pipeline} dag={dag} run={entry.run} />
                   </td>
                 </tr>
               ))}

@@ -16,6 +16,9 @@ export interface Loaded<T> {
   again: () => void;
 }
 
+/** Milliseconds from one reading to the next; a function of what was read must be the same one at each call. */
+type Every<T> = number | null | ((newest: T | undefined) => number);
+
 interface Known<T> {
   path: string;
   value?: T;
@@ -23,8 +26,11 @@ interface Known<T> {
   seen: Date | null;
 }
 
-/** Reads a path, and again every so many milliseconds while the page is visible; less often while that fails. */
-export function useLoaded<T>(path: string, every: number | null = null): Loaded<T> {
+/**
+ * Reads a path, and again every so many milliseconds while the page is visible; less often while that fails.
+ * `every` may depend on what was read last. `mark`: what else it is read again for, at each change.
+ */
+export function useLoaded<T>(path: string, every: Every<T> = null, mark: unknown = null): Loaded<T> {
   const [known, setKnown] = useState<Known<T>>({ path, trouble: null, seen: null });
   const [asked, ask] = useState(0);
   const failures = useRef(0);
@@ -32,17 +38,19 @@ export function useLoaded<T>(path: string, every: number | null = null): Loaded<
   useEffect(() => {
     const stop = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let newest: T | undefined;
     const later = (): void => {
       if (every === null || stop.signal.aborted) return;
-      timer = setTimeout(() => void read(), Math.min(every * 2 ** failures.current, LONGEST_WAIT));
+      const wait = typeof every === "number" ? every : every(newest);
+      timer = setTimeout(() => void read(), Math.min(wait * 2 ** failures.current, LONGEST_WAIT));
     };
     const read = async (): Promise<void> => {
       clearTimeout(timer);
       if (document.visibilityState === "hidden" && every !== null) return; // goes on when somebody looks
       try {
-        const value = await get<T>(path, stop.signal);
+        newest = await get<T>(path, stop.signal);
         failures.current = 0;
-        setKnown({ path, value, trouble: null, seen: new Date() });
+        setKnown({ path, value: newest, trouble: null, seen: new Date() });
       } catch (error) {
         if (stop.signal.aborted) return;
         failures.current += 1;
@@ -61,19 +69,32 @@ export function useLoaded<T>(path: string, every: number | null = null): Loaded<
       clearTimeout(timer);
       document.removeEventListener("visibilitychange", looked);
     };
-  }, [path, every, asked]);
+  }, [path, every, mark, asked]);
 
   const again = useCallback(() => ask((times) => times + 1), []);
   const current = known.path === path ? known : { path, trouble: null, seen: null };
   return { value: current.value, trouble: current.trouble, seen: current.seen, again };
 }
 
-/** What was loaded; or that it is on its way; or why it cannot be shown. */
-export function Shown<T>(props: { of: Loaded<T>; what: string; children: (value: T) => ComponentChildren }) {
+interface Showing<T> {
+  of: Loaded<T>;
+  what: string;
+  title?: ComponentChildren;
+  children: (value: T) => ComponentChildren;
+}
+
+/** What was loaded; or that it is on its way; or why it cannot be shown, below the title that it would have had. */
+export function Shown<T>(props: Showing<T>) {
   const { value, trouble, seen, again } = props.of;
-  if (value === undefined) {
-    return trouble ? <Cannot what={props.what} trouble={trouble} again={again} /> : <Waiting what={props.what} />;
+  if (value === undefined && trouble) {
+    return (
+      <>
+        {props.title}
+        <Cannot what={props.what} trouble={trouble} again={again} />
+      </>
+    );
   }
+  if (value === undefined) return <Waiting what={props.what} />;
   return (
     <>
       {trouble && (

@@ -5,7 +5,6 @@ import { mount } from "./mount";
 interface Props {
   dagId?: string;
   runId?: string;
-  taskId?: string;
 }
 
 interface AirflowReact {
@@ -16,17 +15,14 @@ interface AirflowReact {
 
 const shared = globalThis as typeof globalThis & { React?: AirflowReact } & Record<string, unknown>;
 
-function Retraining({ dagId, runId, taskId }: Props): unknown {
+function Retraining({ dagId, runId }: Props): unknown {
   const react = shared.React!;
   const host = react.useRef<HTMLElement>(null);
-  react.useEffect(
-    () => mount(host.current!, { embedded: true, dagId, runId, taskId }),
-    [dagId, runId, taskId],
-  );
+  react.useEffect(() => mount(host.current!, { embedded: true, dagId, runId }), [dagId, runId]);
   return react.createElement("div", { ref: host, "data-retrain": "" });
 }
 
-// Airflow looks for the plugin's name first. All four places bear the one name; only the first loads this file.
+// Airflow looks for the plugin's name first. All five places bear the one name; only the first loads this file.
 shared["AirflowPlugin"] = Retraining;
 shared["Retraining"] = Retraining;
 

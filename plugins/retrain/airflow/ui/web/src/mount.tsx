@@ -5,12 +5,11 @@ import { App } from "./app";
 import { STYLE } from "./style";
 import { follow } from "./theme";
 
-/** Where the page stands: on its own, or in Airflow beside a Dag, a run or a task. */
+/** Where the page stands: on its own, or in Airflow beside a Dag, or a run and its tasks. */
 export interface Place {
   embedded: boolean;
   dagId?: string | undefined;
   runId?: string | undefined;
-  taskId?: string | undefined;
 }
 
 /** Shows the page in `host`; returns how to take it away. */

@@ -2,9 +2,8 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { airflow } from "./api";
 import { href, type Route } from "./route";
-import { cut, duration, inert, moment, utc, version } from "./words";
+import { cut, duration, inert, moment, number, utc, version } from "./words";
 
 const SHOWN = 280;
 
@@ -17,7 +16,7 @@ export function Text({ children, most = SHOWN }: { children: unknown; most?: num
     <>
       <bdi>{cut(text, most)}</bdi>{" "}
       <button class="quiet" onClick={() => setWhole(true)}>
-        all {text.length.toLocaleString("en")} characters
+        all {number(text.length)} characters
       </button>
     </>
   );
@@ -28,14 +27,15 @@ export function Name({ children, most = 80 }: { children: string; most?: number 
   return <bdi>{cut(inert(children), most)}</bdi>;
 }
 
-/** Any value of JSON in words. */
-export function plain(value: unknown): string {
+/** Any value of JSON in words. `figure`: how its numbers are said; as they stand if not told, for settings are exact. */
+export function plain(value: unknown, figure: (value: number) => string = String): string {
   if (value === null || value === undefined) return "–";
   if (typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map(plain).join(", ") || "–";
+  if (typeof value === "number") return figure(value);
+  if (Array.isArray(value)) return value.map((inner) => plain(inner, figure)).join(", ") || "–";
   if (typeof value === "object") {
     return Object.entries(value)
-      .map(([name, inner]) => `${name} ${plain(inner)}`)
+      .map(([name, inner]) => `${name} ${plain(inner, figure)}`)
       .join(", ");
   }
   return String(value);
@@ -85,24 +85,13 @@ export function VersionLink({ pipeline, of }: { pipeline: string; of: number }) 
   return <Link to={{ view: "version", pipeline, version: of }}>{version(of)}</Link>;
 }
 
-/** A run in Airflow's own pages. */
-export function RunLink({ dag, run }: { dag: string | null; run: string | null }) {
-  if (run === null) return <>–</>;
-  if (dag === null) return <Text most={60}>{run}</Text>;
-  return (
-    <a class="run" href={airflow(`dags/${encodeURIComponent(dag)}/runs/${encodeURIComponent(run)}`)} title={inert(cut(run, 200))}>
-      <Name most={44}>{run}</Name>
-    </a>
-  );
-}
-
 /**
  * A table that scrolls by itself where it is too wide, by keyboard too. On a narrow screen each row is a block of
  * named values, unless it is `flat`: many columns of short values.
  */
 export function Table(props: Tabular) {
   const own = useRef<HTMLTableElement>(null);
-  useLayoutEffect(() => name(own.current));
+  useLayoutEffect(() => labelCells(own.current));
   return (
     <Scroll label={props.label}>
       <table ref={own} class={`${props.flat ? "flat" : "stack"} ${props.class ?? ""}`}>
@@ -135,7 +124,7 @@ interface Tabular {
 }
 
 /** Each cell knows its column's title, and stays a cell when it is shown as a block. */
-export function name(table: HTMLTableElement | null): void {
+export function labelCells(table: HTMLTableElement | null): void {
   if (!table) return;
   const titles = [...table.querySelectorAll("thead th")].map((cell) => cell.textContent ?? "");
   table.setAttribute("role", "table");

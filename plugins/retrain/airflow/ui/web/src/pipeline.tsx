@@ -3,10 +3,11 @@
 import { Acts } from "./acts";
 import type { History, PipelineStatus, Standing } from "./contract";
 import { AgeOf, NextRun } from "./fleet";
-import { Cannot, Shown, useLoaded } from "./load";
-import { Badge, Facts, Link, Moment, Name, RunLink, Section, Table, Text, Title, VersionLink, fromNow } from "./parts";
+import { Shown, useLoaded } from "./load";
+import { Badge, Facts, Link, Moment, Name, Section, Table, Text, Title, VersionLink, fromNow } from "./parts";
+import { RunLink } from "./runlink";
 import { Strip } from "./strip";
-import { duration, share, version } from "./words";
+import { duration, number, share, version } from "./words";
 
 const EVERY = 15_000;
 
@@ -15,24 +16,19 @@ export function PipelineView({ pipeline, foreign, take }: { pipeline: string; fo
   const path = `pipelines/${encodeURIComponent(pipeline)}`;
   const status = useLoaded<PipelineStatus>(path, EVERY);
   if (status.value === undefined && status.trouble?.status === 404 && foreign) return <Foreign name={pipeline} />;
-  if (status.value === undefined && status.trouble) {
-    return (
-      <>
-        <Title take={take}>
-          <Name>{pipeline}</Name>
-        </Title>
-        <Cannot what="This pipeline" trouble={status.trouble} again={status.again} />
-      </>
-    );
-  }
+  const title = (
+    <Title take={take}>
+      <Name>{pipeline}</Name>
+    </Title>
+  );
   return (
-    <Shown of={status} what="This pipeline">
+    <Shown of={status} what="This pipeline" title={title}>
       {(value) => (
         <>
           <Head of={value.standing} take={take} />
           <Acts pipeline={pipeline} done={status.again} />
           <Problems of={value} />
-          <Past pipeline={pipeline} entries={value.entries} />
+          <Past of={value} />
           <Versions of={value} />
           <Runs of={value} />
         </>
@@ -77,10 +73,11 @@ function Head({ of, take }: { of: Standing; take: boolean }) {
 }
 
 function OnTrial({ of }: { of: Standing }) {
+  const ramps = of.step !== null && of.step > 0; // a shadow has no step, and nobody gets its answers
   const told = [
     of.phase,
-    of.step !== null && of.steps !== null ? `step ${of.step} of ${of.steps}` : null,
-    of.share !== null ? share(of.share) : null,
+    ramps && of.steps !== null ? `step ${of.step} of ${of.steps}` : null,
+    ramps && of.share !== null ? share(of.share) : null,
     of.ends !== null ? `ends ${fromNow(of.ends)}` : null,
   ].filter((part) => part !== null);
   return (
@@ -122,12 +119,13 @@ function Problems({ of }: { of: PipelineStatus }) {
   );
 }
 
-function Past({ pipeline, entries }: { pipeline: string; entries: number }) {
-  const history = useLoaded<History>(`pipelines/${encodeURIComponent(pipeline)}/history?head=${entries}`);
+/** Read again when there are more entries. */
+function Past({ of }: { of: PipelineStatus }) {
+  const history = useLoaded<History>(`pipelines/${encodeURIComponent(of.pipeline)}/history`, null, of.entries);
   return (
     <Section title="What served when">
       <Shown of={history} what="The history">
-        {(value) => <Strip pipeline={pipeline} of={value} />}
+        {(value) => <Strip pipeline={of.pipeline} dag={of.standing.dag_id} of={value} />}
       </Shown>
     </Section>
   );
@@ -166,7 +164,7 @@ function Versions({ of }: { of: PipelineStatus }) {
       </Table>
       {newest.length > FIRST && (
         <details>
-          <summary>{newest.length - FIRST} older versions</summary>
+          <summary>{number(newest.length - FIRST)} older versions</summary>
           <Table label="Older versions" head={head}>
             {rows(newest.slice(FIRST))}
           </Table>
@@ -184,7 +182,7 @@ function Runs({ of }: { of: PipelineStatus }) {
         {of.runs.map((run) => (
           <tr key={run.run}>
             <th scope="row">
-              <RunLink dag={of.standing.dag_id} run={run.run} />
+              <RunLink pipeline={of.pipeline} dag={of.standing.dag_id} run={run.run} />
             </th>
             <td>{run.outcome === null ? "–" : <Badge>{run.outcome}</Badge>}</td>
             <td class="prose">

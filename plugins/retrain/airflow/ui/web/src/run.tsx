@@ -1,26 +1,21 @@
 /* What a run of Airflow's came to: the story of the version it made. */
 
-import type { RunStory } from "./contract";
-import { Cannot, Shown, useLoaded } from "./load";
+import type { OfRun } from "./contract";
+import { Shown, useLoaded } from "./load";
 import { Foreign, PipelineView } from "./pipeline";
 import { Name, Title } from "./parts";
 import { VersionView } from "./version";
 
 export function RunView({ dag, run, take }: { dag: string; run: string; take: boolean }) {
-  const story = useLoaded<RunStory>(`runs/${encodeURIComponent(dag)}/${encodeURIComponent(run)}`, 30_000);
+  const story = useLoaded<OfRun>(`runs/${encodeURIComponent(dag)}/${encodeURIComponent(run)}`, 30_000);
   if (story.value === undefined && story.trouble?.status === 404) return <Foreign name={dag} />;
-  if (story.value === undefined && story.trouble) {
-    return (
-      <>
-        <Title take={take}>
-          Run <Name>{run}</Name>
-        </Title>
-        <Cannot what="This run" trouble={story.trouble} again={story.again} />
-      </>
-    );
-  }
+  const title = (
+    <Title take={take}>
+      Run <Name>{run}</Name>
+    </Title>
+  );
   return (
-    <Shown of={story} what="This run">
+    <Shown of={story} what="This run" title={title}>
       {({ pipeline, version }) =>
         version === null ? (
           <>

@@ -100,5 +100,5 @@ function told(metric: Metric, points: Point[]): string {
   const [difference, lower, upper] = points.at(-1)!.bound;
   const now = difference === null ? "no difference yet" : `difference ${signed(difference)}`;
   const bounds = `from ${lower === null ? "no lower bound" : signed(lower)} to ${upper === null ? "no upper bound" : signed(upper)}`;
-  return `${inert(cut(metric.name, 60))} over ${points.length} looks: ${now}, ${bounds}, margin ${number(metric.margin)}`;
+  return `${inert(cut(metric.name, 60))} over ${number(points.length)} looks: ${now}, ${bounds}, margin ${number(metric.margin)}`;
 }

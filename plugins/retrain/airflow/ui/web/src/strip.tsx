@@ -3,8 +3,9 @@
 import { scaleTime } from "d3-scale";
 import { useId, useMemo, useState } from "preact/hooks";
 import { timeTicks } from "./axis";
-import type { History, ServedSpan } from "./contract";
+import type { History, Reign } from "./contract";
 import { Moment, Table, Text, useWidth, VersionLink } from "./parts";
+import { RunLink } from "./runlink";
 import { cut, duration, inert, moment, version } from "./words";
 
 const LEFT = 76;
@@ -13,7 +14,7 @@ const LANE = 30;
 const AGAINST = new Set(["vetoed", "rejected", "rehearsal failed"]);
 const LANES = ["served", "on trial", "judged"] as const;
 
-export function Strip({ pipeline, of }: { pipeline: string; of: History }) {
+export function Strip({ pipeline, dag, of }: { pipeline: string; dag: string | null; of: History }) {
   const [at, setAt] = useState<number | null>(null);
   const ends = useMemo(() => bounds(of), [of]);
   if (of.served.length === 0 && of.trials.length === 0 && of.verdicts.length === 0) {
@@ -25,7 +26,7 @@ export function Strip({ pipeline, of }: { pipeline: string; of: History }) {
       <Answer pipeline={pipeline} of={of} at={at} choose={setAt} />
       <details>
         <summary>As a table</summary>
-        <Table label="What served when" head={["Version", "From", "Until", "How", "Why", "By"]}>
+        <Table label="What served when" head={["Version", "From", "Until", "How", "Why", "By", "Run"]}>
           {[...of.served].reverse().map((span) => (
             <tr key={span.entry}>
               <th scope="row" class="nowrap">
@@ -36,6 +37,7 @@ export function Strip({ pipeline, of }: { pipeline: string; of: History }) {
               <td><Text most={40}>{span.how}</Text></td>
               <td class="prose"><Text>{span.reason}</Text></td>
               <td><Text most={60}>{span.by}</Text></td>
+              <td><RunLink pipeline={pipeline} dag={dag} run={span.run} /></td>
             </tr>
           ))}
         </Table>
@@ -179,13 +181,13 @@ function Answer({ pipeline, of, at, choose }: Asked) {
   );
 }
 
-function lasted(span: ServedSpan): string {
+function lasted(span: Reign): string {
   const end = span.end === null ? Date.now() : new Date(span.end).getTime();
   return duration((end - new Date(span.start).getTime()) / 1000);
 }
 
 /** Who served then; the newest where two meet. */
-export function spanAt(of: History, at: number): ServedSpan | undefined {
+export function spanAt(of: History, at: number): Reign | undefined {
   return of.served.findLast(
     (span) => new Date(span.start).getTime() <= at && (span.end === null || at < new Date(span.end).getTime()),
   );

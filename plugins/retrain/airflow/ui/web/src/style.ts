@@ -73,6 +73,7 @@ ul.plain { list-style: none; padding: 0; margin: .4rem 0; } ul.plain li { margin
 .steps li { border: 1px solid var(--edge); border-radius: 6px; padding: .25rem .8rem; color: var(--dim); min-width: 6rem; }
 .steps .here { border: 2px solid var(--info); background: var(--info-soft); color: var(--info); }
 .steps .past { border-color: var(--good); color: var(--good); background: var(--good-soft); }
+.steps .ended { border: 2px solid var(--bad); background: var(--bad-soft); color: var(--bad); }
 .answer { margin: .5rem 0; display: flex; flex-wrap: wrap; gap: .3rem .6rem; align-items: baseline; }
 .answer output { flex: 1 1 20rem; min-height: 1.5em; }
 .legend { font-size: .88rem; } .key { display: inline-block; width: .9rem; height: .7rem; margin-left: .4rem; border: 1px solid var(--edge); }

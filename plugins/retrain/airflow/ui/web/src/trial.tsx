@@ -5,7 +5,7 @@ import type { Metric, TrialStory } from "./contract";
 import { Shown, useLoaded } from "./load";
 import { Badge, Facts, Link, Moment, Name, Right, Section, Table, Text, Title, VersionLink, fromNow } from "./parts";
 import { Sequence } from "./sequence";
-import { number, share, signed } from "./words";
+import { clock, number, share, signed } from "./words";
 
 const EVERY = 5_000;
 
@@ -42,7 +42,7 @@ function Trial(props: { pipeline: string; of: TrialStory; seen: Date | null; aga
         {of.ended === null ? ` in ${of.phase}` : ", over"}
         <span class="dim">
           {" "}
-          · read at {seen?.toLocaleTimeString("en-GB") ?? "–"}
+          · read at {seen ? clock(seen) : "–"}
         </span>
       </p>
       <p aria-live="polite">
@@ -89,21 +89,29 @@ function Trial(props: { pipeline: string; of: TrialStory; seen: Date | null; aga
 
 function Steps({ of }: { of: TrialStory }) {
   if (of.phase === "shadow") {
+    if (of.ended !== null) return <p>It ended in the shadow: until then nobody got the challenger's answers.</p>;
     return <p>In shadow: the challenger is asked beside the champion, and nobody gets its answers.</p>;
   }
   return (
     <ol class="steps" aria-label="Steps as designed">
       {of.steps.map((step, index) => {
-        const here = of.ended === null && index + 1 === of.step;
-        const done = index + 1 < of.step || of.state === "promoted";
+        const how = stepOf(of, index + 1);
         return (
-          <li key={index} class={here ? "here" : done ? "past" : ""} {...(here ? { "aria-current": "step" as const } : {})}>
-            <strong>{share(step)}</strong> <span>{here ? "now" : done ? "passed" : "to come"}</span>
+          <li key={index} class={LOOKS[how]} {...(how === "now" ? { "aria-current": "step" as const } : {})}>
+            <strong>{share(step)}</strong> <span>{how}</span>
           </li>
         );
       })}
     </ol>
   );
+}
+
+const LOOKS = { passed: "past", now: "here", "to come": "", "ended here": "ended", "not reached": "" };
+
+function stepOf(of: TrialStory, step: number): keyof typeof LOOKS {
+  if (step < of.step || of.state === "promoted") return "passed";
+  if (step === of.step) return of.ended === null ? "now" : "ended here";
+  return of.ended === null ? "to come" : "not reached";
 }
 
 function Numbers({ of }: { of: TrialStory }) {

@@ -1,12 +1,15 @@
 /* The story of one version: what was decided and why, how it compares, what changed. */
 
 import { Acts } from "./acts";
-import type { Drift, Gate, VersionStory } from "./contract";
+import type { Drifted, Gated, VersionStory } from "./contract";
 import { Forest } from "./forest";
 import { Histogram } from "./histogram";
-import { Cannot, Shown, useLoaded } from "./load";
-import { Badge, Facts, Moment, Name, plain, Right, RunLink, Section, Table, Text, Title, VersionLink } from "./parts";
-import { number, version } from "./words";
+import { Shown, useLoaded } from "./load";
+import { Badge, Facts, Moment, Name, plain, Right, Section, Table, Text, Title, VersionLink } from "./parts";
+import { RunLink } from "./runlink";
+import { number, share, version } from "./words";
+
+const HASH = 12; // as many characters of an id as tell it from others at a look
 
 export function VersionView({ pipeline, of, take }: { pipeline: string; of: number; take: boolean }) {
   const story = useLoaded<VersionStory>(`pipelines/${encodeURIComponent(pipeline)}/versions/${of}`);
@@ -15,16 +18,8 @@ export function VersionView({ pipeline, of, take }: { pipeline: string; of: numb
       <Name>{pipeline}</Name>, {version(of)}
     </Title>
   );
-  if (story.value === undefined && story.trouble) {
-    return (
-      <>
-        {title}
-        <Cannot what="This version" trouble={story.trouble} again={story.again} />
-      </>
-    );
-  }
   return (
-    <Shown of={story} what="This version">
+    <Shown of={story} what="This version" title={title}>
       {(value) => (
         <>
           <div class="row head">
@@ -40,7 +35,7 @@ export function VersionView({ pipeline, of, take }: { pipeline: string; of: numb
           <Verdict of={value} />
           <Comparison of={value} />
           <Changes of={value} />
-          <Drifted of={value.drift} />
+          <Drifts of={value.drift} />
           <Made pipeline={pipeline} of={value} />
         </>
       )}
@@ -57,7 +52,7 @@ function Verdict({ of }: { of: VersionStory }) {
     );
   }
   const { outcome, reason, by, gates } = of.verdict;
-  const counts = (gate: Gate): boolean => gate.outcome !== "passed" && gate.outcome !== "not applied";
+  const counts = (gate: Gated): boolean => gate.outcome !== "passed" && gate.outcome !== "not applied";
   const [rest, passed] = [gates.filter(counts), gates.filter((gate) => !counts(gate))];
   return (
     <Section title="Verdict">
@@ -72,7 +67,7 @@ function Verdict({ of }: { of: VersionStory }) {
       {rest.length > 0 && <Gates of={rest} label="Gates not passed" />}
       {passed.length > 0 && (
         <details open={rest.length === 0}>
-          <summary>{passed.length} gates passed, or not applied</summary>
+          <summary>{number(passed.length)} gates passed, or not applied</summary>
           <Gates of={passed} label="Gates passed" />
         </details>
       )}
@@ -80,7 +75,7 @@ function Verdict({ of }: { of: VersionStory }) {
   );
 }
 
-function Gates({ of, label }: { of: Gate[]; label: string }) {
+function Gates({ of, label }: { of: Gated[]; label: string }) {
   return (
     <Table label={label} head={["Gate", "Outcome", "Why"]}>
       {of.map((gate, index) => (
@@ -146,7 +141,7 @@ function Changes({ of }: { of: VersionStory }) {
   );
 }
 
-function Drifted({ of }: { of: Drift[] }) {
+function Drifts({ of }: { of: Drifted[] }) {
   const drifted = of.filter((one) => one.drifted);
   const calm = of.filter((one) => !one.drifted);
   if (of.length === 0) return null;
@@ -161,7 +156,7 @@ function Drifted({ of }: { of: Drift[] }) {
             </h3>
             <p>
               <Text>{one.said}</Text>
-              {one.weight !== null && <span class="dim"> Weight in the model: {number(one.weight)}.</span>}
+              {one.weight !== null && <span class="dim"> Weight in the model: {share(one.weight)}.</span>}
             </p>
             {one.before && one.now && <Histogram column={one.column} before={one.before} now={one.now} />}
           </article>
@@ -169,7 +164,7 @@ function Drifted({ of }: { of: Drift[] }) {
       </div>
       {calm.length > 0 && (
         <details>
-          <summary>{calm.length} columns have not drifted</summary>
+          <summary>{number(calm.length)} columns have not drifted</summary>
           <Table label="Columns that have not drifted" head={["Column", <Right>Distance</Right>, <Right>Allowed</Right>, "It says"]}>
             {calm.map((one) => (
               <tr key={one.column}>
@@ -191,28 +186,16 @@ function Made({ pipeline, of }: { pipeline: string; of: VersionStory }) {
     <Section title="How it was made">
       <Facts
         of={[
-          ["Run", <RunLink dag={of.dag_id} run={of.run} />],
+          ["Run", <RunLink pipeline={pipeline} dag={of.dag_id} run={of.run} />],
           ["Trained", <Moment at={of.trained_at} />],
           ["Data until", <Moment at={of.data_end} />],
           ["Rows", of.train_rows === null ? "–" : number(of.train_rows)],
           ["Champion then", of.champion === null ? "none" : <VersionLink pipeline={pipeline} of={of.champion} />],
           ["Estimator", <Text most={80}>{of.estimator}</Text>],
           ["Parameters", <Text most={200}>{plain(of.params) || "none"}</Text>],
-          ["MLflow run", <Mlflow run={of.mlflow_run} />],
+          ["MLflow run", <Text most={HASH}>{of.mlflow_run}</Text>],
         ]}
       />
     </Section>
   );
 }
-
-/** A link only to http and https: the address comes from a file. */
-function Mlflow({ run }: { run: string | null }) {
-  if (run === null) return <>–</>;
-  if (!/^https?:\/\//i.test(run)) return <Text most={60}>{run}</Text>;
-  return (
-    <a href={run} rel="noreferrer">
-      <Name most={48}>{run}</Name>
-    </a>
-  );
-}
-

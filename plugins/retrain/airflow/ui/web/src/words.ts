@@ -64,6 +64,11 @@ export function utc(iso: string): string {
   return Number.isNaN(at.getTime()) ? iso : `${at.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
+/** The time of a day that is clear, `03:00:07`, in the viewer's zone. */
+export function clock(at: Date): string {
+  return [at.getHours(), at.getMinutes(), at.getSeconds()].map(two).join(":");
+}
+
 /** Text of unknown origin: what would steer a terminal, hide, or turn the line around is shown as �, not obeyed. */
 export function inert(text: string): string {
   return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, "\ufffd");

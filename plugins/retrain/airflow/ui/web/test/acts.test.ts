@@ -57,9 +57,28 @@ test("who comes second is told who was first, and cannot insist", async () => {
   const root = await opened("#/pipelines/flights");
   await done(root, "Roll back", "complaints");
   const dialog = root.querySelector("dialog")!;
-  expect(dialog.textContent).toContain("Somebody was first. ben rolled back at 00:31");
+  expect(dialog.textContent).toContain("Not done. ben rolled back at 00:31");
   expect(dialog.querySelector('button[type="submit"]')).toBeNull();
 });
+
+test("what is refused for no fault of another's does not say that somebody was first", async () => {
+  offered(ROLLBACK);
+  server.answers[`POST ${PIPELINE}/acts/rollback`] = { status: 409, body: { error: "Version 2 is blessed already.", where: null, do: null } };
+  const root = await opened("#/pipelines/flights");
+  await done(root, "Roll back", "complaints");
+  const told = root.querySelector('dialog [role="alert"]')!.textContent;
+  expect(told).toBe("Not done. Version 2 is blessed already.");
+});
+
+for (const [status, unknown] of [[503, true], [504, true], [422, false], [409, false]] as const) {
+  test(`after ${status} it is ${unknown ? "not known" : "known"} whether an act was done`, async () => {
+    offered(ROLLBACK);
+    server.answers[`POST ${PIPELINE}/acts/rollback`] = { status, body: { error: "no", where: null, do: null } };
+    const root = await opened("#/pipelines/flights");
+    await done(root, "Roll back", "complaints");
+    expect(root.querySelector('dialog [role="alert"]')!.textContent.includes("look at the ledger before you try again")).toBe(unknown);
+  });
+}
 
 test("an act of Airflow's own goes to Airflow, with the reason where it is asked for", async () => {
   const body = { logical_date: null, conf: { reason: null, deep: [{ reason: "" }] } };

@@ -79,3 +79,24 @@ test("what was known stays in sight when it cannot be read any more", async () =
   expect(root.querySelector('[role="alert"]')!.textContent).toMatch(/cannot be read since \d{4}-.*the store does not answer/);
   expect(root.querySelector(".lead")!.textContent).toBe("serves version 3");
 });
+
+test("a shadow has neither step nor share, a canary has both", async () => {
+  const standing = { ...STANDING, challenger: 4, steps: 3 };
+  const told = async (change: Partial<typeof STANDING>): Promise<string> => {
+    server.answers[`${API}pipelines/flights`] = { status: 200, body: { ...STATUS, standing: { ...standing, ...change } } };
+    const root = await opened("#/pipelines/flights");
+    return root.querySelector(".facts")!.textContent!;
+  };
+  expect(await told({ phase: "shadow", step: 0, share: 0 })).toMatch(/On trialversion 4 shadow$/);
+  expect(await told({ phase: "canary", step: 2, share: 0.25 })).toMatch(/On trialversion 4 canary, step 2 of 3, 25 %$/);
+});
+
+for (const hash of ["#/pipelines/flights", "#/pipelines/flights/versions/4", "#/runs/flights/manual__1"]) {
+  test(`${hash} has its heading also where it cannot be read`, async () => {
+    const path = hash.slice(2);
+    server.answers[`${API}${path}`] = { status: 503, body: { error: "the store does not answer", where: null, do: null } };
+    const root = await opened(hash);
+    expect(root.querySelectorAll("h1").length).toBe(1);
+    expect(root.querySelector("h1 ~ .note")!.textContent).toContain("the store does not answer");
+  });
+}
