@@ -223,5 +223,3 @@ class GatewayError(RetrainError):
 
 class AirflowUnreachable(RetrainError):
     """Airflow, or what it reads from, does not answer."""
-
-    retryable = True

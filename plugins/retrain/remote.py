@@ -21,6 +21,7 @@ from retrain.status import Fleet, PipelineStatus
 
 URL, TOKEN, USER, PASSWORD = (f"RETRAIN_AIRFLOW{part}" for part in ("", "_TOKEN", "_USER", "_PASSWORD"))
 SECONDS = 30.0
+UNKNOWN = " Whether it was done is not known: look at `retrain ledger` first."
 LOGIN = (
     f"set {TOKEN}, or {USER} and {PASSWORD}, to those of somebody who may read the Dag, and start runs of it to steer."
 )
@@ -36,6 +37,8 @@ class Airflow:
     def __init__(self, url: str, environ: Mapping[str, str] = os.environ) -> None:
         if not url.startswith(("https://", "http://")):
             raise UsageError(f"'{url}' is not the address of an Airflow.", do="write it as https://airflow.example.com")
+        if httpx.URL(url).userinfo:
+            raise UsageError("The address of an Airflow has a name or a password in it.", do=LOGIN)
         self.url, self.environ = url.rstrip("/"), environ
         self._client = httpx.Client(base_url=self.url, timeout=SECONDS)
 
@@ -99,12 +102,18 @@ class Airflow:
             raise AirflowUnreachable(
                 f"Airflow does not answer: {type(error).__name__}: {error}.",
                 where=self.url,
-                do="see that the address is right and its API server is up."
-                + ("" if method == "GET" else " Whether it was done is not known: look at `retrain ledger` first."),
+                do="see that the address is right and its API server is up." + ("" if method == "GET" else UNKNOWN),
             ) from error
-        if answer.is_success:
+        if not answer.is_success:
+            raise _refused(answer, method, address)
+        try:
             return answer.json()
-        raise _refused(answer, address)
+        except ValueError:
+            raise AirflowUnreachable(
+                "What answers there is no Airflow with retrain in it: it said something that is not JSON.",
+                where=address,
+                do="see that the address is Airflow's own, and airflow-retrain is installed in its API server.",
+            ) from None
 
     def _who(self) -> dict[str, str]:
         if TOKEN not in self.environ and USER in self.environ:
@@ -127,12 +136,13 @@ def _possible(act: Act, pipeline: str, url: str) -> Act:
     return act
 
 
-def _refused(answer: httpx.Response, address: str) -> RetrainError:
+def _refused(answer: httpx.Response, method: str, address: str) -> RetrainError:
     """What Airflow, or the store behind it, has against it."""
     try:
         said = answer.json()
     except ValueError:
-        said = {}
+        said = None
+    said = said if isinstance(said, dict) else {}
     what = str(said.get("error") or said.get("detail") or f"Airflow answered {answer.status_code}.")
     where, do = str(said.get("where") or address), said.get("do")
     if answer.status_code == 409:
@@ -141,4 +151,4 @@ def _refused(answer: httpx.Response, address: str) -> RetrainError:
         return UsageError(what, where=where, do=do or LOGIN)
     if answer.status_code in {404, 422}:
         return UsageError(what, where=where, do=do)
-    return AirflowUnreachable(what, where=where, do=do)
+    return AirflowUnreachable(what, where=where, do=f"{do or 'try again later.'}{'' if method == 'GET' else UNKNOWN}")

@@ -58,7 +58,7 @@ def test_the_tasks_tell_the_story() -> None:
 def test_it_is_a_good_dag() -> None:
     dag = RetrainDag(VISITS)
     assert (dag.dag_id, dag.catchup, dag.max_active_runs) == ("visits", False, 1)
-    assert dag.tags == {"retrain", "binary"}
+    assert dag.tags == {"retrain", "retrain:visits", "binary"}
     assert "brier" in dag.doc_md
     assert "by stability, inputs, value, suspicious, change, decay, slices, baseline at 95% confidence" in dag.doc_md
     for task in dag.tasks:
@@ -178,7 +178,7 @@ def test_a_broken_pipeline_is_a_dag_that_says_its_mistake_and_breaks_only_itself
     for dag in bag.dags.values():
         DagSerialization.to_dict(dag)
     bad = bag.dags["bad"]
-    assert (bad.schedule, bad.tags) == (None, {"retrain", "broken"})
+    assert (bad.schedule, bad.tags) == (None, {"retrain", "retrain:bad", "broken"})
     assert "bad is broken: bad/pipeline.yaml" in bad.dag_display_name
     for part in named:
         assert part in re.sub(r"\\([^\w\s])", r"\1", str(bad.doc_md))

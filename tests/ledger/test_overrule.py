@@ -447,3 +447,30 @@ def test_two_people_who_press_at_once_do_one_thing(rounds: list[tuple[str, str]]
             assert {"pause": "paused", "abort": "rolled_back"}.get(won[0][1], after.state) == after.state
             assert won[0][1] != "resume" or (before.state == "paused" and after.state in {"shadowing", "ramping"})
         assert after.champion == before.champion
+
+
+def test_a_veto_that_was_half_written_when_another_entry_came_is_finished(ledger: Ledger) -> None:
+    promoted(ledger, 1)
+    trained(ledger, 2)
+    shadowing(ledger, 2)
+    other = Ledger(ledger.store, "p")
+    seen, append = ledger.head, ledger.append
+
+    def with_another_between(body: Any, **given: Any) -> Entry:
+        entry = append(body, **given)
+        if isinstance(body, Release):
+            other.append(FreshEnough(reason="nothing drifted", champion=1), actor="airflow:schedule")
+        return entry
+
+    ledger.append = with_another_between  # type: ignore[method-assign]
+    veto(ledger, 2, seen=seen, **BY)
+    assert ledger.release().state == "rolled_back"
+    assert ledger.version(2).standing == "vetoed"
+
+
+@pytest.mark.parametrize("seen", [-1, 10**9])
+def test_nobody_has_seen_what_is_not_there(ledger: Ledger, seen: int) -> None:
+    promoted(ledger, 1)
+    promoted(ledger, 2)
+    with pytest.raises(UsageError, match="Nobody has seen"):
+        roll_back(ledger, to=1, seen=seen, **BY)

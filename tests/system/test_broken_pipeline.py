@@ -85,7 +85,7 @@ def test_a_mistake_is_seen_until_it_is_mended_and_harms_no_other(place: Any, pip
         assert error["filename"] == "broken.py"
         for part in ("line", "`canry`", "did you mean `canary`"):
             assert part in error["stack_trace"]
-        assert (dag["is_stale"], tags(dag)) == (False, {"retrain", "broken"})
+        assert (dag["is_stale"], tags(dag)) == (False, {"retrain", "retrain:broken", "broken"})
         assert "broken/pipeline.yaml, line" in dag["dag_display_name"]
         assert (other["is_stale"], other["has_import_errors"]) == (False, False)
         parsed.add(dag["last_parsed_time"])

@@ -81,14 +81,16 @@ def _honest(what: str, traffic: Traffic, **scenario: Any) -> Claim:
     return _claim(f"equal arms, {what}", "promoted", "at least", 0.8, traffic, requests=40_000, **scenario)
 
 
-def _detected(before: float, after: float, stated: int, most: int) -> Claim:
+def _detected(before: float, after: float, stated: int, every: int, most: int) -> Claim:
     """A tenth of the requests is the challenger's; the shadow has shown nothing; no difference is tolerated.
 
-    It is looked at after every twentieth of the requests that are stated.
+    :param stated: what we claim: what 200 releases came to, and two of their standard errors, rounded up. Sequential
+        tests that look at failures alone, at the whole of alpha, are published with 47, 121, 882, 3,143 and 474.
+    :param every: requests between two looks.
     """
     traffic = Traffic(fails=before, fails_more=after - before)
     canary = {"steps": (0.1,), "errors": {"margin": 0.0001}}
-    scenario = {"traffic": traffic, "canary": canary, "requests": most, "every": stated // 2, "growth": 0.1}
+    scenario = {"traffic": traffic, "canary": canary, "requests": most, "every": every, "growth": 0.1}
     run = partial(shown_after, scenario)
     name = f"failures {before:.1%} → {after:.1%}: the challenger's requests until it is rolled back".replace("%", " %")
     return Claim(name, "canary", run, "at most", stated, measure="median", cost=1.0)
@@ -167,11 +169,11 @@ HONEST = (
 )
 
 DETECTED = (
-    _detected(0.01, 0.10, 47, 10_000),
-    _detected(0.01, 0.05, 121, 10_000),
-    _detected(0.01, 0.02, 882, 40_000),
-    _detected(0.01, 0.015, 3143, 100_000),
-    _detected(0.001, 0.01, 474, 30_000),
+    _detected(0.01, 0.10, 60, 23, 10_000),
+    _detected(0.01, 0.05, 150, 60, 10_000),
+    _detected(0.01, 0.02, 1400, 441, 40_000),
+    _detected(0.01, 0.015, 5000, 1571, 100_000),
+    _detected(0.001, 0.01, 650, 237, 30_000),
 )
 
 CLAIMS: tuple[Claim, ...] = (*EQUAL, *WORSE, *HONEST, *DETECTED)

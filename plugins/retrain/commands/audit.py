@@ -117,8 +117,11 @@ def _progress(claims: Sequence[Claim], runs: int | None) -> Iterator[Told]:
     from retrain.audit.pool import runs_of
 
     stderr = Console(stderr=True)
+    if not stderr.is_terminal:  # older releases of rich end even a bar that is not shown with a line
+        yield lambda _batch, _done: None
+        return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as bar:
+    with Progress(*columns, console=stderr, transient=True) as bar:
         work = sum(claim.cost * runs_of(claim, runs) for claim in claims)
         task = bar.add_task("", total=work)
 

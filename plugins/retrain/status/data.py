@@ -173,7 +173,7 @@ def _written(batches: Iterator[tuple[tuple[str, ...], list[list[Any]]]]) -> Iter
 def _harmless(value: Any) -> str:
     text = _cell(value)
     number = isinstance(value, int | float | Decimal)
-    return f"'{text}" if text.startswith(FORMULA) and not number else text
+    return f"'{text}" if (text.startswith(FORMULA) or text.lstrip().startswith(FORMULA)) and not number else text
 
 
 def _cell(value: Any) -> str:

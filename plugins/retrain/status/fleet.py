@@ -5,6 +5,7 @@ A :class:`~retrain.site.Site` that is kept has read every ledger once; after tha
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,6 +18,8 @@ from retrain.site import Site
 from retrain.status.pipeline import status
 from retrain.status.standing import Standing, standing, unread, worst_first
 from retrain.words import duration
+
+log = logging.getLogger(__name__)
 
 LOOKERS = 16
 """So many pipelines are looked at side by side."""
@@ -73,4 +76,5 @@ def look(site: Site, name: str) -> Standing:
         where = f" Where: {error.where}." if error.where else ""
         return unread(name, f"{error.what}{where}")
     except Exception as error:  # whatever a file that nobody foresaw may raise: the others are told all the same
-        return unread(name, f"its status cannot be told: {type(error).__name__}: {error}")
+        log.exception("The status of pipeline '%s' cannot be told", name)
+        return unread(name, f"its status cannot be told: {type(error).__name__}; the log of this process says more")

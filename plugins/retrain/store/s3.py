@@ -308,7 +308,10 @@ def _connect(hear: Callable[..., None], *, attempts: int) -> Any:
 
 
 def _endpoint() -> str:
-    return os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "AWS"
+    """Where the store is, without whatever key somebody has put into its address."""
+    address = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or "AWS"
+    scheme, found, rest = address.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if found else address
 
 
 def _code(error: Any) -> str:

@@ -30,7 +30,7 @@ Name = Annotated[str, Path(max_length=250, pattern=r"^[^/\\\x00-\x1f]+$")]
 
 
 def readable(user: BaseUser) -> dict[str, str]:
-    """Every pipeline that somebody may see → a Dag it is in: who may read all that hold it, and what tasks handed on."""
+    """Every pipeline that somebody may see → a Dag it is in; they may read all that hold it, with their XComs."""
     with create_session() as session:
         listed = get_auth_manager().get_authorized_dag_ids(user=user, method="GET", session=session)
         holdings = _holdings(session)
