@@ -36,6 +36,19 @@ def world(make_world: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     return made
 
 
+@pytest.fixture
+def shadowed(make_world: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
+    """Version 2 is in its shadow, with a first look at 30 requests; and every look is written."""
+    monkeypatch.setattr(module, "EVERY", 0.0)
+    world = make_world()
+    world.champion()
+    candidate = world.candidate(2)
+    shadow.begin(world.spec, world.request(), candidate, world.site)
+    world.traffic(30)
+    advance(world, candidate, shadow)
+    return world, candidate
+
+
 def begin(world: Any, version: int = 2) -> Any:
     candidate = world.candidate(version)
     canary.begin(world.spec, world.request(), candidate, world.site)
@@ -99,14 +112,8 @@ def test_each_look_is_told_as_it_was_seen(world: Any) -> None:
     assert lower < difference < upper
 
 
-def test_a_whole_release_is_told_from_its_shadow_to_its_end(make_world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "EVERY", 0.0)
-    world = make_world()
-    world.champion()
-    candidate = world.candidate(2)
-    shadow.begin(world.spec, world.request(), candidate, world.site)
-    world.traffic(30)
-    advance(world, candidate, shadow)
+def test_a_whole_release_is_told_from_its_shadow_to_its_end(shadowed: tuple[Any, Any]) -> None:
+    world, candidate = shadowed
     told = story(world)
     assert (told.phase, told.state, told.step, told.share, told.share_seen) == ("shadow", "shadowing", 0, 1.0, 1.0)
     world.drive(candidate, world.request())
@@ -261,13 +268,8 @@ def test_a_pause_is_told_and_what_was_seen_before_it_counts_after_the_resume(
     assert world.states() == ["promoted", "ramping 1", "paused 1", "ramping 1", *world.states()[4:]]
 
 
-def test_a_shadow_that_was_paused_goes_on_as_a_shadow(make_world: Any) -> None:
-    world = make_world()
-    world.champion()
-    candidate = world.candidate(2)
-    shadow.begin(world.spec, world.request(), candidate, world.site)
-    world.traffic(30)
-    advance(world, candidate, shadow)
+def test_a_shadow_that_was_paused_goes_on_as_a_shadow(shadowed: tuple[Any, Any]) -> None:
+    world, candidate = shadowed
     overrule.pause(world.ledger, actor="cli:alice", reason="let me look")
     paused = advance(world, candidate, shadow)
     assert (paused.state, paused.decided) == ("paused", False)
