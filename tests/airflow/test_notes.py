@@ -29,7 +29,7 @@ def push(key: str, value: str, *, status: int = 201) -> None:
 
 
 @pytest.mark.parametrize("of", ["note", "run_note"])
-def test_a_task_writes_its_note_and_writes_it_anew(of: str) -> None:
+def test_a_task_writes_its_note_and_writes_it_anew(airflow_server: FastAPI, of: str) -> None:
     push(f"retrain_{of}", "version 2 blessed")
     assert note(of) == "version 2 blessed"
     push(f"retrain_{of}", "x" * 5000)
