@@ -12,8 +12,8 @@ from retrain.artifacts import ColumnDrift, Drift, Ref, Request, now
 from retrain.ledger import Ledger
 from retrain.ledger import release as machine
 from retrain.site import Site
-from retrain.status import Health, Standing, standing
-from retrain.status.standing import unread, worst_first
+from retrain.status import Health, Standing, standing, worst_first
+from retrain.status.standing import unread
 from retrain.words import moment
 from visits_world import YAML, look, promote, report, served, train, write
 
