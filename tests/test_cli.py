@@ -25,9 +25,11 @@ from retrain.ledger import Entry, Judged, Ledger, Trained
 from retrain.ledger import release as machine
 from retrain.ledger import trial as trials
 from retrain.ledger.release import Served
+from retrain.markdown import LONGEST, plain
 from retrain.rollout.looks import Looks, path
 from retrain.settings import Settings
 from retrain.site import Site
+from retrain.words import second
 
 HEAVY = ("pandas", "numpy", "sklearn", "mlflow", "airflow", "great_expectations", "pyarrow", "boto3", "scipy")
 SPEC = """\
@@ -327,7 +329,7 @@ def test_bless_and_veto(typed: Typed, settings: Settings, ledger: Ledger) -> Non
 def canary(ledger: Ledger) -> Ledger:
     """Version 4 is at the second step of its canary."""
     trained(ledger, 4, "blessed")
-    release = machine.start_shadow(ledger.release(), served(4), shadow=1.0, steps=(0.1, 0.25), reason="try")
+    release = machine.start_shadow(ledger.release(), served(4), shadow=1.0, steps=(0.1, 0.125), reason="try")
     for step in (
         release,
         machine.ramp(release, reason="on"),
@@ -344,7 +346,7 @@ def test_a_canary_is_paused_resumed_and_aborted(typed: Typed, settings: Settings
     assert "`retrain resume p --reason …`" in paused.out
     resumed = typed("resume", "p", "--reason", "it was the graph")
     assert resumed.status == 0
-    assert "p: version 4 goes on at step 2 of 2 with 25%" in resumed.out
+    assert "p: version 4 goes on at step 2 of 2 with 12.5 %" in resumed.out
     assert "nobody watches version 4 of 'p'" in resumed.err
     assert "`retrain run p --redeploy 4`" in resumed.err
     aborted = typed("abort", "p", "--reason", "enough", "--json")
@@ -357,17 +359,20 @@ def test_a_canary_is_paused_resumed_and_aborted(typed: Typed, settings: Settings
 def test_status_tells_the_last_look_and_that_nobody_watches(
     typed: Typed, canary: Ledger, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "nobody watches version 4 of 'p' (no look at it is known)" in typed("status", "p").out
+    unseen = typed("status", "p").out
+    assert "nobody watches version 4 of 'p' (no look at it is known)" in unseen
+    assert "ends by" in unseen
     trial = trials.newest(canary)
     assert trial is not None
     kept = Looks(
         version=4, decision=canary.head, phase="canary", looked_at=now(), due=now(), alpha=0.05, on_patience="pause",
-        patience_ends=now() + timedelta(hours=3), summary="step 2 of 2 at 25%: 12 of 200 requests",
+        patience_ends=now() + timedelta(hours=3), summary="step 2 of 2 at 12.5 %: 12 of 200 requests",
     )  # fmt: skip
     Site(settings).store.put(path("p", trial), canonical(kept))
     shown = typed("status", "p").out
-    assert "UTC: step 2 of 2 at 25%: 12 of 200 requests" in shown
+    assert "UTC: step 2 of 2 at 12.5 %: 12 of 200 requests" in shown
     assert "then it is paused" in shown
+    assert "ends by" not in shown, "patience is said once"
     assert "nobody watches" not in shown
     long_ago = {"looked_at": now() - timedelta(days=1), "due": now() - timedelta(days=1)}
     Site(settings).store.put(path("p", trial), canonical(kept.model_copy(update=long_ago)))
@@ -380,6 +385,7 @@ def test_a_shadow_is_paused_and_resumed_as_a_shadow(typed: Typed, ledger: Ledger
         machine.start_shadow(ledger.release(), served(4), shadow=1.0, steps=(0.1,), reason="try"), actor="shadow"
     )
     assert typed("pause", "p", "--reason", "x").status == 0
+    assert "paused in its shadow, began" in typed("status", "p").out
     resumed = typed("resume", "p", "--reason", "x", "--json")
     assert (resumed.json["release"]["state"], resumed.json["release"]["shadow"]) == ("shadowing", 1.0)
     assert "nobody watches" in resumed.json["unwatched"]
@@ -418,6 +424,7 @@ def test_ledger_lists_what_happened_newest_last(typed: Typed, ledger: Ledger) ->
     lines = typed("ledger", "p").out.splitlines()
     assert "version 1 trained on data until 2013-01-01 00:00" in lines[1]
     assert "version 3 vetoed: change gate" in lines[-1]
+    assert second(ledger.entries()[-1].at) in lines[-1]
     assert len(typed("ledger", "p", "--last", "2", "--json").json) == 2
     assert [entry["number"] for entry in typed("ledger", "p", "--json").json] == list(range(1, ledger.head + 1))
 
@@ -517,8 +524,9 @@ def test_nothing_that_a_terminal_obeys_comes_out_of_a_status(
     for arguments in (["status"], ["status", "p"]):
         out = typed(*arguments).out
         assert all(letter.isprintable() or letter == "\n" for letter in out)
-        told = "".join(letter if letter.isprintable() else " " for letter in name)
-        assert "".join(told.split()) in "".join(out.split()), "and nothing is left out, nor taken for markup"
+        told = plain(name)[:500]
+        assert "".join(told.split()) in "".join(out.split()), "and nothing of it is taken for markup"
+        assert (" … " in out) == (len(name) > LONGEST), "only the middle of what nobody reads is left out"
 
 
 def write_spec(settings: Settings, name: str, text: str | None = None) -> None:

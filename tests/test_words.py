@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,11 @@ def test_a_duration_is_said_to_a_tenth_of_itself_in_two_units_at_most(seconds: f
 def test_a_number_is_said_with_four_digits_or_whole(value: float) -> None:
     told = float(words.number(value).replace(",", ""))
     assert told == value or abs(told - value) <= 0.000501 * abs(value)
+
+
+def test_a_moment_is_said_in_utc_to_the_minute_or_to_the_second() -> None:
+    at = datetime(2026, 11, 21, 5, 0, 12, tzinfo=timezone(timedelta(hours=2)))
+    assert (words.moment(at), words.second(at)) == ("2026-11-21 03:00 UTC", "2026-11-21 03:00:12 UTC")
 
 
 def test_what_is_no_number_is_said_to_be_none() -> None:

@@ -64,6 +64,11 @@ def moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def second(at: datetime) -> str:
+    """``2026-11-21 03:00:12 UTC``: a moment that others may lie near."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def _half_up(value: float) -> int:
     return floor(value + 0.5)
 

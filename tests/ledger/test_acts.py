@@ -10,7 +10,6 @@ from retrain.ledger import Ledger, Served
 from retrain.ledger import release as machine
 from retrain.ledger.acts import Act, acts
 from retrain.ledger.overrule import bless, roll_back, veto
-from retrain.ledger.page import ENTRIES, ledger_page
 from retrain.site import Site
 
 BY = {"actor": "airflow:alice", "reason": "because"}
@@ -108,17 +107,3 @@ def test_a_shadow_that_is_resumed_is_heard_by_nobody(ledger: Ledger) -> None:
 def test_all_rests_on_the_ledger_as_it_was_seen(ledger: Ledger) -> None:
     promoted(ledger, 1)
     assert {act.head for act in acts(ledger)} == {ledger.head}
-
-
-def test_the_ledger_is_read_a_page_at_a_time_newest_first_and_whole(ledger: Ledger) -> None:
-    for number in range(1, 61):
-        trained(ledger, number)
-    first = ledger_page(ledger)
-    assert (len(first.entries), first.entries[0].number, first.more) == (ENTRIES, 120, True)
-    found = [line.number for line in first.entries]
-    page = first
-    while page.more:
-        page = ledger_page(ledger, before=page.entries[-1].number)
-        found += [line.number for line in page.entries]
-    assert found == list(range(120, 0, -1))
-    assert ledger_page(ledger, before=1).entries == ()

@@ -98,7 +98,7 @@ def test_without_traffic_it_waits_and_then_loses_patience(world: Any, monkeypatc
     begin(world, candidate)
     watch = world.watch(candidate)
     for _ in range(3):
-        assert advance(world, candidate, watch).summary == "step 1 of 3 at 20%: no traffic yet"
+        assert advance(world, candidate, watch).summary == "step 1 of 3 at 20 %: no traffic yet"
     later(monkeypatch, minutes=61)
     progress = advance(world, candidate, watch)
     assert (progress.state, world.states()) == ("rolled_back", ["promoted", "ramping 1", "rolled_back"])
@@ -119,7 +119,7 @@ def test_a_step_needs_its_requests_and_its_time(make_world: Any, monkeypatch: py
     world.traffic(400)
     assert "s of 10m" in advance(world, candidate, watch).summary
     later(monkeypatch, minutes=11)
-    assert advance(world, candidate, watch).summary == "step 2 of 3 at 50%"
+    assert advance(world, candidate, watch).summary == "step 2 of 3 at 50 %"
     assert "no traffic yet" in advance(world, candidate, watch).summary  # a step counts its own requests only
     assert world.states() == ["promoted", "ramping 1", "ramping 2"]
 
@@ -132,9 +132,9 @@ def test_a_restart_goes_on_where_it_was(world: Any) -> None:
     world.traffic(200)
     site = world.another_site()
     again = canary.begin(world.spec, world.request(), candidate, site)
-    assert again.summary == "step 2 of 3 at 50%"
+    assert again.summary == "step 2 of 3 at 50 %"
     progress = canary.advance(world.spec, world.request(), candidate, site, world.watch(candidate, site))
-    assert progress.summary == "step 3 of 3 at 80%"
+    assert progress.summary == "step 3 of 3 at 80 %"
 
 
 def test_it_goes_on_from_the_shadow(make_world: Any) -> None:
@@ -142,7 +142,7 @@ def test_it_goes_on_from_the_shadow(make_world: Any) -> None:
     world.champion()
     candidate = world.candidate(2)
     shadow.begin(world.spec, world.request(), candidate, world.site)
-    assert advance(world, candidate).summary == "step 1 of 3 at 20%"
+    assert advance(world, candidate).summary == "step 1 of 3 at 20 %"
     assert world.states() == ["promoted", "shadowing", "ramping 1"]
 
 
@@ -245,7 +245,7 @@ def test_a_wrong_clock_is_said_in_the_ledger_and_while_it_is_waited_for(
         later(there, days=1)
         begin(world, candidate)
     summary = advance(world, candidate).summary
-    assert "step 1 of 3 at 20%: no traffic yet; Ledger entry" in summary
+    assert "step 1 of 3 at 20 %: no traffic yet; Ledger entry" in summary
     assert "written by test in run run-2, is stamped 1 d ahead of the clock here" in summary
     assert "step 1 of 3; stated again: Ledger entry" in world.releases()[-1].reason
 
@@ -264,7 +264,7 @@ def test_a_step_of_a_wrong_clock_has_its_time_and_keeps_its_requests(
     assert "s of 10m" in advance(world, candidate).summary
     later(monkeypatch, minutes=11)
     world.site = world.another_site()
-    assert advance(world, candidate).summary.startswith("step 2 of 3 at 50%")
+    assert advance(world, candidate).summary.startswith("step 2 of 3 at 50 %")
 
 
 @fewer(8)

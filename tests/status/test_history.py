@@ -8,6 +8,7 @@ from hostile_names import HOSTILE
 from ledger_world import body as body_of
 from retrain.ledger import Ledger, Release, overrule
 from retrain.ledger import release as machine
+from retrain.ledger import trial as trials
 from retrain.site import Site
 from retrain.status import History, history
 from visits_world import promote, served
@@ -54,6 +55,20 @@ def test_each_trial_has_its_beginning_its_end_and_what_it_came_to(site: Site, le
     ledger.append(machine.promote(ledger.release(), served(2), reason="harm is excluded"), actor="canary")
     assert [one.outcome for one in history(ledger).trials] == ["rolled back", "promoted"]
     assert len(history(ledger).served) == 2
+
+
+def test_a_trial_that_a_human_ended_by_returning_to_its_version_came_to_what_the_trial_says(
+    site: Site, ledger: Ledger
+) -> None:
+    promote(ledger, 1)
+    promote(ledger, 2)
+    overrule.roll_back(ledger, to=1, actor="cli:alice", reason="wrong since noon")
+    shadow(ledger, 2, "run-3")
+    overrule.roll_back(ledger, to=2, actor="cli:alice", reason="it was the graph")
+    trial, told = trials.newest(ledger), history(ledger).trials[-1]
+    assert trial is not None
+    assert trial.promoted
+    assert (told.version, told.outcome, told.reason) == (2, "promoted", "it was the graph")
 
 
 def test_every_answer_about_a_version_is_told_the_gates_and_the_humans(site: Site, ledger: Ledger) -> None:

@@ -12,7 +12,8 @@ from retrain.artifacts import ColumnDrift, Drift, Ref, Request, now
 from retrain.ledger import Ledger
 from retrain.ledger import release as machine
 from retrain.site import Site
-from retrain.status import Standing, standing, unread, worst_first
+from retrain.status import Health, Standing, standing, worst_first
+from retrain.status.standing import unread
 from retrain.words import moment
 from visits_world import YAML, look, promote, report, served, train, write
 
@@ -71,6 +72,7 @@ def test_a_failed_retraining_stands_until_another_one_came_to_an_end(site: Site,
     assert found.said.endswith(outcome)
     ledger.append(body_of("fresh", reason="begun"), actor="airflow:schedule", run="run-8")
     assert told(site).word == "FAILED", "one that is running has not mended anything yet"
+    assert look(site).health == Health(level="bad", reasons=(f"the last retraining ended: {outcome}",))
     report(site, "promoted", "run-8")
     assert told(site).word == "OK"
 
@@ -121,6 +123,19 @@ def test_a_canary_is_told_with_its_version_share_step_and_end(site: Site, ledger
     paused = told(site)
     assert (paused.word, paused.ends, paused.challenger) == ("WAITING", None, 2)
     assert paused.said == "waits for an operator: resume or abort the paused release of version 2: patience is over"
+
+
+def test_what_is_paused_in_its_shadow_is_in_its_shadow(site: Site, ledger: Ledger) -> None:
+    promote(ledger, 1)
+    shadow = machine.start_shadow(ledger.release(), served(2), shadow=0.5, steps=(0.125, 0.5), reason="rehearsed")
+    ledger.append(shadow, actor="airflow:schedule", run="run-2")
+    ledger.append(machine.pause(shadow, reason="let me look"), actor="cli:alice")
+    assert (told(site).phase, told(site).step) == ("shadow", 0)
+    ledger.append(machine.resume(ledger.release(), shadow, reason="fine"), actor="cli:alice")
+    ramped = machine.ramp(ledger.release(), reason="no alarm")
+    ledger.append(ramped, actor="canary", run="run-2")
+    ledger.append(machine.pause(ramped, reason="let me look again"), actor="cli:alice")
+    assert (told(site).phase, told(site).step) == ("canary", 1)
 
 
 def test_where_the_folder_is_not_limits_and_next_runs_are_not_known(site: Site, ledger: Ledger) -> None:

@@ -13,16 +13,10 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from retrain.airflow.notes import Message, NoteKey, Receive, Send, keep
-
-if TYPE_CHECKING:
-    from retrain.settings import Settings
-    from retrain.site import Site
+from retrain.airflow.notes import App, Message, NoteKey, Receive, Send, keep, status_of
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +28,6 @@ AT_ONCE = 4
 """So many runs are looked at at a time; the others come when they are read again."""
 
 REMEMBERED = 1000
-LONGEST = 1000
 TRIGGER = "retrain.airflow.triggers.release.ReleaseTrigger"
 
 
@@ -51,7 +44,7 @@ class LiveNotes:
     :param app: what it is wrapped around.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+    def __init__(self, app: App) -> None:
         self.app = app
         self._last: dict[RunKey, float] = {}
         self._busy: dict[RunKey, asyncio.Task[None]] = {}
@@ -62,16 +55,7 @@ class LiveNotes:
         if run is None:
             await self.app(scope, receive, send)
             return
-        status = 0
-
-        async def write(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        await self.app(scope, receive, write)
-        if status == 200 and self._is_due(run):
+        if await status_of(self.app, scope, receive, send) == 200 and self._is_due(run):
             self._busy[run] = asyncio.create_task(self._follow(run))
 
     def _is_due(self, run: RunKey) -> bool:
@@ -102,25 +86,17 @@ def run_of(scope: Message) -> RunKey | None:
 
 def follow(run: RunKey) -> None:
     """Bring the notes of those tasks of a run up to date that wait for a release."""
-    from retrain.airflow.hooks.site import SiteHook
+    from retrain.airflow.ui.site import site
     from retrain.markdown import inert
     from retrain.rollout.looks import trial_story, unwatched
 
     for task_id, map_index, given in waiting(run):
         pipeline = str(given["pipeline"])
-        story = trial_story(pipeline, _site(SiteHook().settings))
+        story = trial_story(pipeline, site())
         if story is None or story.version != given.get("version"):
             continue
         said = "; ".join(part for part in (story.summary, unwatched(pipeline, story)) if part)
-        keep(NoteKey(run.dag_id, run.run_id, task_id, map_index, "note"), inert(said)[:LONGEST])
-
-
-@lru_cache(maxsize=4)
-def _site(settings: Settings) -> Site:
-    """A place whose ledgers are read once, and then only on."""
-    from retrain.site import Site
-
-    return Site(settings)
+        keep(NoteKey(run.dag_id, run.run_id, task_id, map_index, "note"), inert(said))
 
 
 def waiting(run: RunKey) -> list[tuple[str, int, dict[str, Any]]]:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+App = Callable[..., Awaitable[None]]
 
 PUSHED = re.compile(r"/execution/xcoms/([^/]+)/([^/]+)/([^/]+)/retrain_(note|run_note)$")
 
@@ -42,7 +43,7 @@ class TaskNotes:
     :param app: what it is wrapped around.
     """
 
-    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
+    def __init__(self, app: App) -> None:
         self.app = app
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -51,25 +52,35 @@ class TaskNotes:
         if target is None:
             await self.app(scope, receive, send)
             return
-        body, status = bytearray(), 0
+        body = bytearray()
 
         async def read() -> Message:
             message = await receive()
             body.extend(message.get("body", b""))
             return message
 
-        async def write(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        await self.app(scope, read, write)
-        if status == 201:
+        if await status_of(self.app, scope, read, send) == 201:
             try:
                 await asyncio.to_thread(keep, target, shortened(str(json.loads(body)), LONGEST))
             except Exception:
                 log.warning("The note of %s could not be kept", target, exc_info=True)
+
+
+async def status_of(app: App, scope: Message, receive: Receive, send: Send) -> int:
+    """Let an app handle one HTTP request, untouched.
+
+    :return: the status of its answer; 0 if it gave none.
+    """
+    status = 0
+
+    async def write(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+        await send(message)
+
+    await app(scope, receive, write)
+    return status
 
 
 def target_of(scope: Message) -> NoteKey | None:

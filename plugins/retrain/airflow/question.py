@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from retrain.artifacts import Score, Scorecard, SliceScore, Verdict
 from retrain.markdown import inert
+from retrain.words import number
 
 MOST_SLICES = 12
 LONGEST_CELL = 200
@@ -62,7 +63,7 @@ def _said(score: Score) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else number(value)
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

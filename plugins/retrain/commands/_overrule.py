@@ -21,6 +21,10 @@ Reason = Annotated[str, typer.Option(help="Why; the ledger keeps it.")]
 def by_airflow(name: str, act: ActName, *, version: int | None = None, reason: str, json: bool) -> bool:
     """Decide through Airflow, in the name of whoever is logged in there, if that is asked for.
 
+    :param name: the pipeline.
+    :param act: what is decided. :param version: of which version, where that has to be said.
+    :param reason: why; the ledger keeps it.
+    :param json: print what was done for a program.
     :return: whether it was; if not, it is to be decided here.
     """
     remote = airflow()
@@ -35,7 +39,12 @@ def by_airflow(name: str, act: ActName, *, version: int | None = None, reason: s
 
 
 def show(entry: Entry, version: int, json: bool, what: str) -> None:
-    """Print the verdict that was written."""
+    """Print the verdict that was written.
+
+    :param entry: that holds it. :param version: that it is of.
+    :param json: print the entry for a program.
+    :param what: came of the version, for people.
+    """
     if json:
         return show_json(entry.model_dump(mode="json"))
     return say(f"{entry.pipeline}: version {version} {what} (ledger entry {entry.number}).")
@@ -44,6 +53,9 @@ def show(entry: Entry, version: int, json: bool, what: str) -> None:
 def show_release(entry: Entry, json: bool, said: str, **more: Any) -> None:
     """Print the routing decision that was written.
 
+    :param entry: that holds it.
+    :param json: print it for a program.
+    :param said: what it does, for people.
     :param more: what a program is told besides.
     """
     if json:

@@ -14,12 +14,13 @@ ENDS = {"pause": "then it is paused", "rollback": "then it is rolled back"}
 def trial_lines(pipeline: str, story: TrialStory | None) -> Iterator[tuple[str, str]]:
     """What was seen last, until when, and whether anybody looks; nothing where nothing is under way."""
     from retrain.rollout.looks import unwatched
+    from retrain.words import moment, second
 
     if story is None or story.ended is not None:
         return
     if story.looked_at is not None:
-        yield "last look", f"{story.looked_at:%Y-%m-%d %H:%M:%S} UTC: {story.summary}"
+        yield "last look", f"{second(story.looked_at)}: {story.summary}"
     if story.patience_ends is not None and story.on_patience is not None:
-        yield "patience", f"until {story.patience_ends:%Y-%m-%d %H:%M} UTC; {ENDS[story.on_patience]}"
+        yield "patience", f"until {moment(story.patience_ends)}; {ENDS[story.on_patience]}"
     if (alone := unwatched(pipeline, story)) is not None:
         yield "unwatched", alone

@@ -54,20 +54,18 @@ def _show_lines(remote: Airflow, name: str, limit: int, json: bool) -> None:
 
 
 def _show_served(book: Ledger, at: str, json: bool) -> None:
+    from retrain.words import second, share
+
     when = moment(at, "--at")
     release = book.served_at(when)
     if json:
         return show_json({"pipeline": book.pipeline, "at": when, "release": release.model_dump(mode="json")})
     if release.champion is None:
-        return say(f"{book.pipeline} at {when:%Y-%m-%d %H:%M:%S} UTC: nothing was served.")
-    from retrain.words import share
-
+        return say(f"{book.pipeline} at {second(when)}: nothing was served.")
     trial = ""
     if release.challenger is not None:
         trial = f", version {release.challenger.version} {release.state} at {share(release.share)}"
-    return say(
-        f"{book.pipeline} at {when:%Y-%m-%d %H:%M:%S} UTC: version {release.champion.version}{trial} ({release.reason})"
-    )
+    return say(f"{book.pipeline} at {second(when)}: version {release.champion.version}{trial} ({release.reason})")
 
 
 def _show_verified(book: Ledger, json: bool) -> None:
@@ -86,10 +84,12 @@ def _show_entries(entries: list[Entry], json: bool) -> None:
 def _show_rows(rows: Iterable[tuple[int, datetime, str, str, str | None, str]]) -> None:
     from rich.table import Table
 
+    from retrain.words import second
+
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("no.", "at (UTC)", "kind", "by", "run", "what"):
+    for title in ("no.", "at", "kind", "by", "run", "what"):
         table.add_column(title, justify="right" if title == "no." else "left", overflow="fold")
     for number, when, kind, who, run, what in rows:
-        row = (f"{when:%Y-%m-%d %H:%M:%S}", kind, who, run or "", what)
+        row = (second(when), kind, who, run or "", what)
         table.add_row(str(number), *(escape(cell) for cell in row))
     return console().print(table)

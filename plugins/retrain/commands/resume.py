@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-
-from retrain.commands._output import Json
+from retrain.commands._output import Json, say
 from retrain.commands._overrule import Name, Reason, by_airflow, show_release
 from retrain.commands._place import actor, follow, open_ledger, open_site
 
@@ -33,13 +31,15 @@ def resume(name: Name, reason: Reason, json: Json = False) -> None:
     alone = None if story is None else unwatched(name, story)
     show_release(entry, json, _said(release), unwatched=alone)
     if alone is not None:
-        typer.echo(f"Note: {alone}", err=True)
+        say(f"Note: {alone}", err=True)
     follow(ledger, site)
 
 
 def _said(release: Release) -> str:
+    from retrain.words import share
+
     assert release.challenger is not None
     version = release.challenger.version
     if release.state == "shadowing":
         return f"version {version} goes on in its shadow"
-    return f"version {version} goes on at step {release.step} of {len(release.steps)} with {release.share:.0%}"
+    return f"version {version} goes on at step {release.step} of {len(release.steps)} with {share(release.share)}"

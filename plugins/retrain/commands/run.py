@@ -148,7 +148,9 @@ def _line(name: str, request: Request, *, found: bool) -> str:
     """
     if request.redeploy is not None:
         return f"{name}: version {request.redeploy} again, run {request.run}"
-    end = f"{request.data_end:%Y-%m-%d %H:%M} UTC{', the end of the data' if found else ''}"
+    from retrain import words
+
+    end = f"{words.moment(request.data_end)}{', the end of the data' if found else ''}"
     return f"{name}: data until {end}; run {request.run}"
 
 

@@ -12,6 +12,7 @@ from retrain.commands._output import Json, console, escape, say, show_json
 from retrain.commands._place import airflow, open_ledger, open_site, pipelines
 from retrain.commands._trial import trial_lines
 from retrain.errors import RetrainError
+from retrain.markdown import plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -89,26 +90,21 @@ def _table(found: Fleet) -> Table:
     table.add_column(overflow="fold")
     for one in found.pipelines:
         style = STYLES.get(one.word, ATTENTION)
-        table.add_row(Text(one.word, style=style), Text(_plain(one.pipeline)), Text(_plain(one.said)))
+        table.add_row(Text(one.word, style=style), Text(plain(one.pipeline)), Text(plain(one.said)))
     return table
-
-
-def _plain(text: str) -> str:
-    """Text without anything that steers a terminal or turns the reading direction."""
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def _show(found: PipelineStatus, trial: TrialStory | None) -> None:
     from rich.table import Table
 
     table = Table(box=None, show_header=False, pad_edge=False, title_justify="left", title_style="bold")
-    table.title = escape(_plain(found.pipeline))
+    table.title = escape(plain(found.pipeline))
     table.add_column(style="dim", overflow="fold", max_width=NAME)
     table.add_column(overflow="fold")
-    health = _plain("; ".join((found.health.level, *found.health.reasons)))
+    health = plain("; ".join((found.health.level, *found.health.reasons)))
     table.add_row("health", f"[{COLOURS[found.health.level]}]{escape(health)}[/]")
     for label, text in _lines(found, trial):
-        table.add_row(escape(_plain(label)), escape(_plain(text)))
+        table.add_row(escape(plain(label)), escape(plain(text)))
     console().print(table)
 
 
@@ -120,8 +116,9 @@ def _lines(found: PipelineStatus, trial: TrialStory | None) -> Iterator[tuple[st
     for age in found.ages:
         yield f"age of {age.subject}", _age(age)
     if found.under_way is not None:
-        yield "canary", _under_way(found.under_way)
-        yield from trial_lines(found.pipeline, trial)
+        seen = dict(trial_lines(found.pipeline, trial))
+        yield "canary", _under_way(found.under_way, ends="patience" not in seen)
+        yield from seen.items()
     for one in found.waiting:
         until = f", until {moment(one.until)}" if one.until is not None else ""
         yield "waiting", f"for {one.who}, since {_ago(one.since)}{until}: {one.what}"
@@ -161,13 +158,18 @@ def _serving(version: Serving | None, does: str) -> str:
     )
 
 
-def _under_way(release: UnderWay) -> str:
+def _under_way(release: UnderWay, *, ends: bool) -> str:
+    """Where a trial is.
+
+    :param ends: is it to say until when? Not where the looks say so.
+    """
     from retrain.words import moment, share
 
     began = f", began {_ago(release.started)}" if release.started is not None else ""
-    began += f", ends by {moment(release.ends)}" if release.ends is not None else ""
-    if release.state == "shadowing":
-        return f"shadowing {share(release.shadow)} of requests{began}"
+    began += f", ends by {moment(release.ends)}" if ends and release.ends is not None else ""
+    if release.phase == "shadow":
+        shadowing = f"shadowing {share(release.shadow)} of requests"
+        return f"{'paused in its shadow' if release.state == 'paused' else shadowing}{began}"
     return f"{release.state}, step {release.step} of {len(release.steps)}, {share(release.share)} of entities{began}"
 
 

@@ -20,6 +20,7 @@ from retrain.rollout.looks import AtPatience
 from retrain.rollout.phase import Phase
 from retrain.rollout.progress import Progress
 from retrain.spec.durations import spell
+from retrain.words import share
 
 
 class Canary(Phase):
@@ -155,4 +156,4 @@ class Canary(Phase):
 
 
 def _at(release: Release) -> str:
-    return f"step {release.step} of {len(release.steps)} at {release.share:.0%}"
+    return f"step {release.step} of {len(release.steps)} at {share(release.share)}"

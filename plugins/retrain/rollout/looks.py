@@ -27,6 +27,7 @@ from retrain.monitoring.evidence import ArmComparison, LiveEvidence
 from retrain.rollout.progress import PhaseName, Progress
 from retrain.site import Site
 from retrain.spec import Spec
+from retrain.words import second
 
 MOST = 200
 """So many looks are kept of a trial."""
@@ -284,7 +285,7 @@ def unwatched(pipeline: str, story: TrialStory) -> str | None:
     """That nobody looks at a trial under way, since when, and what to do; None if somebody does, or it has ended."""
     if story.ended is not None or story.watched:
         return None
-    since = "no look at it is known" if story.looked_at is None else f"the last look was at {story.looked_at:%F %T} UTC"
+    since = "no look at it is known" if story.looked_at is None else f"the last look was at {second(story.looked_at)}"
     return (
         f"nobody watches version {story.version} of '{pipeline}' ({since}), so nothing is decided. Drive it with "
         f"`retrain run {pipeline} --redeploy {story.version}`, or clear the {story.phase} task of its run in Airflow."

@@ -20,6 +20,7 @@ from retrain.errors import EmptyWindow
 from retrain.site import Site
 from retrain.sources.base import Place, Reading
 from retrain.spec import Spec
+from retrain.words import moment
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -73,7 +74,7 @@ def _rows(spec: Spec, window: Window, reading: Reading, place: Place) -> DataFra
     frame = rows(reading.batches, spec.source, window, spec.name, where)
     if frame.empty:
         newest = spec.source.newest(place)
-        found = "the source holds none" if newest is None else f"the newest is of {newest:%Y-%m-%d %H:%M} UTC"
+        found = "the source holds none" if newest is None else f"the newest is of {moment(newest)}"
         raise EmptyWindow(
             f"Pipeline '{spec.name}' has no rows in the window {window}: {found}.",
             where=where,

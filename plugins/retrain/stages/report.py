@@ -15,6 +15,7 @@ from retrain.site import Site
 from retrain.spec import Spec
 from retrain.story import STAGES
 from retrain.tracking import aliases
+from retrain.words import moment, second
 
 B = TypeVar("B", bound=Body)
 Conclusion = Literal[
@@ -184,7 +185,7 @@ def _markdown(request: Request, headline: str, entries: list[Entry], states: dic
     lines = [
         f"## {inert(headline)}",
         "",
-        f"Run {inert(request.run)}, data up to {request.data_end:%d %b %Y %H:%M} UTC, asked by {inert(request.actor)}.",
+        f"Run {inert(request.run)}, data up to {moment(request.data_end)}, asked by {inert(request.actor)}.",
         "",
         "| stage | ended | what came of it |",
         "|---|---|---|",
@@ -192,6 +193,6 @@ def _markdown(request: Request, headline: str, entries: list[Entry], states: dic
     ]
     decisions = [entry for entry in entries if entry.kind not in {"stage", "trained"}]
     if decisions:
-        lines += ["", "| entry | at (UTC) | by | decision |", "|---|---|---|---|"]
-        lines += [f"| {e.number} | {e.at:%d %b %H:%M:%S} | {inert(e.actor)} | {inert(e.summary)} |" for e in decisions]
+        lines += ["", "| entry | at | by | decision |", "|---|---|---|---|"]
+        lines += [f"| {e.number} | {second(e.at)} | {inert(e.actor)} | {inert(e.summary)} |" for e in decisions]
     return "\n".join(lines) + "\n"

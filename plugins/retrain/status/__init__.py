@@ -11,7 +11,7 @@ from retrain.status.fleet import Fleet, fleet
 from retrain.status.health import Health
 from retrain.status.history import History, history
 from retrain.status.pipeline import PipelineStatus, Serving, UnderWay, status
-from retrain.status.standing import Standing, standing, unread, worst_first
+from retrain.status.standing import Standing, standing, worst_first
 from retrain.status.version import VersionStory, version_story
 from retrain.status.waiting import Waiting
 
@@ -32,7 +32,6 @@ __all__ = [
     "quarantine_csv",
     "standing",
     "status",
-    "unread",
     "version_story",
     "worst_first",
 ]

@@ -45,6 +45,8 @@ class Bars(Value):
 def bars(site: Site, before: Sequence[Part], now: Sequence[Part], columns: Sequence[str]) -> dict[str, Pair]:
     """Each column before and now; without those whose rows are gone, or that have no bins.
 
+    :param before: the parts of the data of then. :param now: those of today.
+    :param columns: their names.
     :raises StoreError: the store cannot be asked.
     """
     then, today = _sample(site, before, columns), _sample(site, now, columns)

@@ -26,7 +26,10 @@ LOOKERS = 16
 
 
 class Fleet(Value):
-    """Every pipeline, the worst first."""
+    """Every pipeline, the worst first.
+
+    :param at: when they were looked at, by the clock here.
+    """
 
     at: Moment
     pipelines: tuple[Standing, ...]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Literal
 
 from retrain.artifacts import Age, Value
 from retrain.spec.durations import spell
+from retrain.status.runs import Run, last_ended
 from retrain.words import duration
 
 if TYPE_CHECKING:
-    from retrain.status.runs import Run
     from retrain.status.waiting import Waiting
 
 Level = Literal["good", "attention", "bad"]
@@ -27,6 +27,7 @@ RUN_LEVELS: dict[str, Level] = {
     "vetoed": "attention",
     "undecided": "attention",
 }
+"""Of how a retraining ended. What is bad somebody has to mend."""
 
 
 class Health(Value):
@@ -58,8 +59,9 @@ def health(
         parts.append(("bad", problem))
     if not served:
         parts.append(("attention", "nothing has been released yet"))
-    if runs and runs[0].outcome in RUN_LEVELS:
-        parts.append((RUN_LEVELS[runs[0].outcome], f"the last retraining ended: {runs[0].outcome}"))
+    ended = last_ended(runs)
+    if ended is not None and ended.outcome in RUN_LEVELS:
+        parts.append((RUN_LEVELS[ended.outcome], f"the last retraining ended: {ended.outcome}"))
     if doubt is not None:
         parts.append(("attention", doubt))
     parts += [("attention", f"waits for {one.who}: {one.what}") for one in waiting]

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from retrain.artifacts import Moment, Value
-from retrain.ledger import Answered, Entry, Judged, Ledger, Rehearsed, Release, Stale
+from retrain.ledger import Answered, Entry, Judged, Ledger, Rehearsed, Release, Served, Stale
+from retrain.ledger.trial import Decision, Trial
 
 
 class Reign(Value):
@@ -72,51 +73,53 @@ def history(ledger: Ledger) -> History:
     """
     entries = list(ledger.entries())
     at = {entry.number: span.at for entry, span in zip(entries, ledger.spans(), strict=False)}
-    releases = [(entry, entry.body) for entry in entries if isinstance(entry.body, Release)]
+    decisions = [Decision(entry, entry.body) for entry in entries if isinstance(entry.body, Release)]
     return History(
-        served=tuple(_served(releases, at)),
-        trials=tuple(_tried(releases, at)),
+        served=tuple(_served(decisions, at)),
+        trials=tuple(_tried(decisions, at)),
         verdicts=tuple(_judged(entries, at)),
     )
 
 
-def _served(releases: list[tuple[Entry, Release]], at: dict[int, datetime]) -> Iterator[Reign]:
-    begun: tuple[Entry, Release] | None = None
-    for entry, release in releases:
-        if release.champion is None or (begun is not None and begun[1].champion == release.champion):
+def _served(decisions: list[Decision], at: dict[int, datetime]) -> Iterator[Reign]:
+    begun: tuple[Decision, Served] | None = None
+    for one in decisions:
+        champion = one.release.champion
+        if champion is None or (begun is not None and begun[1] == champion):
             continue
         if begun is not None:
-            yield _reign(*begun, at, at[entry.number])
-        begun = entry, release
+            yield _reign(*begun, at, at[one.entry.number])
+        begun = one, champion
     if begun is not None:
         yield _reign(*begun, at, None)
 
 
-def _reign(entry: Entry, release: Release, at: dict[int, datetime], end: datetime | None) -> Reign:
+def _reign(begun: Decision, champion: Served, at: dict[int, datetime], end: datetime | None) -> Reign:
     return Reign(
-        version=release.champion.version if release.champion else 0,
-        start=at[entry.number],
+        version=champion.version,
+        start=at[begun.entry.number],
         end=end,
-        how=_spoken(release),
-        reason=release.reason,
-        by=entry.actor,
-        run=entry.run,
-        entry=entry.number,
+        how=_spoken(begun.release),
+        reason=begun.release.reason,
+        by=begun.entry.actor,
+        run=begun.entry.run,
+        entry=begun.entry.number,
     )
 
 
-def _tried(releases: list[tuple[Entry, Release]], at: dict[int, datetime]) -> Iterator[Tried]:
+def _tried(decisions: list[Decision], at: dict[int, datetime]) -> Iterator[Tried]:
     """Decisions of one trial name one version and one start."""
-    begun: Entry | None = None
-    last: Release | None = None
-    for entry, release in releases:
-        if begun is not None and last is not None and _of(release) != _of(last):
-            yield _trial(begun, last, at, (entry, release))
-            begun = None
-        if _of(release) is not None:
-            begun, last = begun or entry, release
-    if begun is not None and last is not None:
-        yield _trial(begun, last, at, None)
+    which: tuple[int, datetime | None] | None = None
+    trying: list[Decision] = []
+    for one in decisions:
+        if which is not None and _of(one.release) != which:
+            yield _trial(Trial(which[0], tuple(trying), one), at)
+            trying = []
+        which = _of(one.release)
+        if which is not None:
+            trying.append(one)
+    if which is not None:
+        yield _trial(Trial(which[0], tuple(trying), None), at)
 
 
 def _of(release: Release) -> tuple[int, datetime | None] | None:
@@ -126,15 +129,22 @@ def _of(release: Release) -> tuple[int, datetime | None] | None:
     return release.challenger.version, release.started
 
 
-def _trial(begun: Entry, last: Release, at: dict[int, datetime], ending: tuple[Entry, Release] | None) -> Tried:
-    version = last.challenger.version if last.challenger else 0
-    if ending is None:
-        outcome, reason, end = _spoken(last), last.reason, None
-    else:
-        promoted = ending[1].state == "promoted" and ending[1].serves(version)
-        outcome, reason = "promoted" if promoted else "rolled back", ending[1].reason
-        end = at[ending[0].number]
-    return Tried(version=version, start=at[begun.number], end=end, outcome=outcome, reason=reason, run=begun.run)
+def _trial(trial: Trial, at: dict[int, datetime]) -> Tried:
+    begun, last = trial.begun.entry, trial.ending or trial.current
+    return Tried(
+        version=trial.version,
+        start=at[begun.number],
+        end=None if trial.ending is None else at[trial.ending.entry.number],
+        outcome=_outcome(trial),
+        reason=last.release.reason,
+        run=begun.run,
+    )
+
+
+def _outcome(trial: Trial) -> str:
+    if trial.ending is None:
+        return _spoken(trial.current.release)
+    return "promoted" if trial.promoted else "rolled back"
 
 
 def _spoken(release: Release) -> str:

@@ -16,7 +16,11 @@ OUTCOMES: tuple[LineOutcome, ...] = ("worse", "undecided", "within", "better", "
 class Line(Value):
     """One comparison.
 
-    :param difference: challenger − champion, with its bounds: those that the margin was held against.
+    :param name: the metric, or ``column=value`` of a slice. :param metric: what is compared.
+    :param better: which way it is better.
+    :param rows: held-out rows that it was measured on.
+    :param champion: its score, in units of the metric; None where there is none. :param challenger: likewise.
+    :param difference: challenger − champion. :param lower, upper: its bounds, those that the margin was held against.
     :param margin: how much worse the challenger may be, in units of the metric; None where none was asked for.
     :param outcome: ``worse`` and ``better`` are shown, beyond the margin and at all; ``within``: it is shown to be
         no worse than the margin allows.

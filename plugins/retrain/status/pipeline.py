@@ -41,10 +41,12 @@ class Serving(Value):
 class UnderWay(Value):
     """A release that is not decided yet.
 
+    :param phase: the one it is in, or was paused in.
     :param ends: when patience with it ends; None where it is paused, or ``pipeline.yaml`` cannot be read.
     """
 
     state: Literal["shadowing", "ramping", "paused"]
+    phase: Literal["shadow", "canary"]
     version: int
     step: int
     steps: tuple[float, ...]
@@ -178,6 +180,7 @@ def _under_way(reading: Reading, ledger: Ledger, spec: Spec | None) -> UnderWay 
         return None
     return UnderWay(
         state=state,
+        phase="shadow" if reading.active.state == "shadowing" else "canary",
         version=release.challenger.version,
         step=release.step,
         steps=release.steps,

@@ -31,6 +31,7 @@ class Reading:
     """What status is made of.
 
     :param decided: the entry of the routing decision that stands; None if there is none.
+    :param active: the newest decision that is no pause: where a trial is, or goes on from its pause.
     :param champion_since, challenger_since: the entry since which it has been so without a break.
     :param state_since: the entry since which the trial that is under way has been in its state.
     :param trained: version → the entry that gave it its number.
@@ -42,6 +43,7 @@ class Reading:
 
     release: Release
     decided: Entry | None
+    active: Release
     champion_since: Entry | None
     challenger_since: Entry | None
     state_since: Entry | None
@@ -71,6 +73,7 @@ def read(entries: Sequence[Entry]) -> Reading:
     return Reading(
         release=release,
         decided=releases[0][0] if releases else None,
+        active=next((one for _, one in releases if one.state != "paused"), release),
         champion_since=_since(releases, lambda one: _same(one.champion, release.champion)),
         challenger_since=_since(releases, lambda one: _same(one.challenger, release.challenger)),
         state_since=_since(releases, lambda one: (one.state, one.started) == (release.state, release.started)),

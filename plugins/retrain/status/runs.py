@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from retrain.artifacts import Moment, Report, Value
 from retrain.ledger import Ledger
@@ -37,6 +37,11 @@ def runs(reading: Reading, ledger: Ledger, site: Site) -> Iterator[Run]:
             outcome=outcome(one, site),
             what=one.last.summary,
         )
+
+
+def last_ended(runs: Sequence[Run]) -> Run | None:
+    """The newest that came to an end, of runs newest first: one that has just begun mends nothing yet."""
+    return next((run for run in runs if run.outcome is not None), None)
 
 
 def outcome(retraining: Retraining, site: Site) -> str | None:

@@ -10,17 +10,14 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from retrain.artifacts import Moment, Value
-from retrain.status.health import too_old
+from retrain.status.health import RUN_LEVELS, too_old
 from retrain.status.pipeline import PipelineStatus, UnderWay
-from retrain.status.runs import Run
+from retrain.status.runs import last_ended
 from retrain.words import duration, moment, share
 
 Word = Literal["UNREAD", "BROKEN", "FAILED", "WAITING", "STALE", "DRIFTED", "CANARY", "NEW", "OK"]
 WORDS: tuple[Word, ...] = ("UNREAD", "BROKEN", "FAILED", "WAITING", "STALE", "DRIFTED", "CANARY", "NEW", "OK")
 """The worst first."""
-
-FAILURES = frozenset({"failed", "bad data"})
-"""Outcomes of a retraining that somebody has to mend."""
 
 
 class Standing(Value):
@@ -31,6 +28,7 @@ class Standing(Value):
     :param champion: the version that serves. :param since: since when.
     :param age: of the champion's data, in seconds. :param limit: what that may be; None where it is not known here.
     :param challenger: the version that is tried. :param share: of live entities that it answers, 0 to 1.
+    :param phase: of its trial, or what it was paused in.
     :param step: of ``steps``, counted from 1; 0 in shadow.
     :param ends: when patience ends, or when an answer that is waited for is a rejection.
     """
@@ -68,7 +66,7 @@ def standing(status: PipelineStatus, dag_id: str | None = None) -> Standing:
         limit=age.limit if age else None,
         next_run=status.next_run,
         challenger=trial.version if trial else None,
-        phase=None if trial is None else "shadow" if trial.state == "shadowing" else "canary",
+        phase=trial.phase if trial else None,
         share=trial.share if trial else None,
         step=trial.step if trial else None,
         steps=len(trial.steps) if trial else None,
@@ -76,9 +74,9 @@ def standing(status: PipelineStatus, dag_id: str | None = None) -> Standing:
     )
 
 
-def unread(pipeline: str, why: str, dag_id: str | None = None) -> Standing:
+def unread(pipeline: str, why: str) -> Standing:
     """What is said of a pipeline whose ledger cannot be read."""
-    return Standing(pipeline=pipeline, dag_id=dag_id, word="UNREAD", said=why)
+    return Standing(pipeline=pipeline, word="UNREAD", said=why)
 
 
 def worst_first(standings: Iterable[Standing]) -> tuple[Standing, ...]:
@@ -94,9 +92,8 @@ def _broken(status: PipelineStatus) -> str | None:
 
 
 def _failed(status: PipelineStatus) -> str | None:
-    """The newest retraining that came to an end: one that has just begun mends nothing yet."""
-    ended: Run | None = next((run for run in status.runs if run.outcome is not None), None)
-    if ended is None or ended.outcome not in FAILURES:
+    ended = last_ended(status.runs)
+    if ended is None or ended.outcome is None or RUN_LEVELS.get(ended.outcome) != "bad":
         return None
     what = ended.what.removeprefix("report: ").removeprefix(f"{status.pipeline}: ")
     return f"the retraining {ended.run} of {moment(ended.last)}: {what}"

@@ -110,7 +110,7 @@ def version_story(pipeline: str, version: int, site: Site) -> VersionStory:
     entry, trained = next((entry, body) for entry, body in ledger.of(Trained) if body.version == version)
     candidate = kept.found(site, Candidate, trained.candidate)
     judged = [(at, body) for at, body in ledger.of(Judged) if body.version == version]
-    verdict = _read(site, Verdict, [body.verdict for _, body in judged])
+    verdict = _newest_verdict(site, [body.verdict for _, body in judged])
     scorecard = _scorecard(ledger, entry, verdict, version, site)
     champion = verdict.champion if verdict else scorecard.champion if scorecard else None
     gates = verdict.gates if verdict else ()
@@ -136,9 +136,9 @@ def version_story(pipeline: str, version: int, site: Site) -> VersionStory:
     )
 
 
-def _read(site: Site, kind: type[Verdict], refs: Sequence[Ref | None]) -> Verdict | None:
+def _newest_verdict(site: Site, refs: Sequence[Ref | None]) -> Verdict | None:
     """The newest verdict of the gates; a human's names none."""
-    found = (kept.found(site, kind, ref) for ref in refs if ref is not None)
+    found = (kept.found(site, Verdict, ref) for ref in refs if ref is not None)
     return next((one for one in found if one is not None), None)
 
 

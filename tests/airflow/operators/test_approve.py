@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -45,9 +46,9 @@ def asking(world: Any) -> Any:
 def a_scorecard(candidate: Ref) -> Scorecard:
     """Better as a whole, worse in one slice whose name is an attack."""
 
-    def score(champion: float, challenger: float) -> Score:
+    def score(champion: float, challenger: float, metric: str = "log_loss") -> Score:
         both = {"champion": champion, "challenger": challenger, "difference": challenger - champion}
-        return Score(metric="log_loss", better="lower", rows=500, **both)
+        return Score(metric=metric, better="lower", rows=500, **both)
 
     slices = (
         SliceScore(column="carrier", value="AA", score=score(0.5, 0.4)),
@@ -56,8 +57,8 @@ def a_scorecard(candidate: Ref) -> Scorecard:
     )
     return Scorecard(
         key="s", pipeline="visits", candidate=candidate, version=4, champion=1, holdout_rows=1500, holdout_days=14,
-        scores=(score(0.5, 0.45),), baselines={}, slices=slices, left_out=(), finite=True,
-        predictions=FileRef(path="x", sha256="0" * 64, bytes=0, rows=0),
+        scores=(score(0.5, 0.45), score(20_000.0, 12_345.6, "rmse")), baselines={}, slices=slices, left_out=(),
+        finite=True, predictions=FileRef(path="x", sha256="0" * 64, bytes=0, rows=0),
     )  # fmt: skip
 
 
@@ -105,6 +106,8 @@ def test_it_waits_without_a_worker_and_a_silent_human_rejects(asking: Any, monke
     body = asked["body"]
     assert "| change | passed | better \\| much |" in body
     assert "| log_loss | 0.5 | 0.45 | better by 0.05 |" in body
+    assert "| rmse | 20,000 | 12,346 | better by 7,654 |" in body
+    assert re.search(r"Answer until \*\*\d{4}-\d\d-\d\d \d\d:\d\d UTC\*\*", body)
     order = [body.index(name) for name in ("worse by 0.25", "UA", "AA")]
     assert order == sorted(order), "worst first"
     kinds, shown = rendered(body)

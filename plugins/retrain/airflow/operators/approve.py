@@ -15,6 +15,7 @@ from retrain.airflow.question import question
 from retrain.artifacts import Scorecard, now
 from retrain.ledger.entries import TIMEOUT, Answered
 from retrain.markdown import inert, plain
+from retrain.words import moment
 
 if TYPE_CHECKING:
     from retrain.artifacts import Verdict
@@ -69,7 +70,7 @@ class ApproveOperator(StageOperator, ApprovalOperator):
         """What whoever answers should know besides, as Markdown: until when, who may, why, and where to look."""
         approval = run.spec.bless.approval
         who = inert(", ".join(approval.by)) if approval.by else "anybody who may run this Dag"
-        until = f"{now() + approval.within:%d %b %Y %H:%M} UTC"
+        until = moment(now() + approval.within)
         where = address(run.context["dag_run"].dag_id, run.context["run_id"], self.task_id)
         return [
             f"Answer until **{until}** ({who}). No answer in time is a rejection; the champion serves on.",

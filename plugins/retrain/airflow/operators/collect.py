@@ -11,6 +11,7 @@ from typing_extensions import override
 from retrain import story
 from retrain.airflow.operators.base import DATA_END, Run, StageOperator
 from retrain.airflow.operators.request import means_end_of_data
+from retrain.words import moment
 
 
 class CollectOperator(StageOperator):
@@ -43,12 +44,12 @@ class CollectOperator(StageOperator):
 
         end = end_of_data(run.spec, run.site)
         context["ti"].xcom_push(DATA_END, end.isoformat())
-        self.log.info("The data ends at %s", f"{end:%Y-%m-%d %H:%M} UTC")
+        self.log.info("The data ends at %s", moment(end))
         return replace(run, request=run.request.model_copy(update={"data_end": end}))
 
     @override
     def summary(self, run: Run, artifact: Any) -> str:
         said = super().summary(run, artifact)
         if means_end_of_data(run.context):
-            said += f"; until {run.request.data_end:%Y-%m-%d %H:%M} UTC, the end of the data"
+            said += f"; until {moment(run.request.data_end)}, the end of the data"
         return said
