@@ -13,14 +13,18 @@ import asyncio
 import logging
 import re
 import time
+from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import unquote
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
 
 from retrain.airflow.notes import App, Message, NoteKey, Receive, Send, keep, status_of
+from retrain.airflow.ui.readers import Readers
 
 log = logging.getLogger(__name__)
 
-READ = re.compile(r"/api/v2/dags/([^/~]+)/dagRuns/([^/~]+)/taskInstances(?:/[^/]+(?:/-?\d+)?)?$")
+READ = re.compile(r"/api/v2/dags/([^/~]+)/dagRuns/([^/~]+)/taskInstances(?:/[^/]+(?:/-?\d+)?)?")
 EVERY = 3.0
 """Seconds after which the notes of a run are looked at again."""
 
@@ -48,6 +52,7 @@ class LiveNotes:
         self.app = app
         self._last: dict[RunKey, float] = {}
         self._busy: dict[RunKey, asyncio.Task[None]] = {}
+        self._readers = Readers(AT_ONCE, "retrain-notes")
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -69,7 +74,7 @@ class LiveNotes:
 
     async def _follow(self, run: RunKey) -> None:
         try:
-            await asyncio.to_thread(follow, run)
+            await asyncio.wrap_future(self._readers.submit(partial(follow, run)))
         except Exception:
             log.warning("The notes of %s could not be brought up to date", run, exc_info=True)
         finally:
@@ -80,18 +85,22 @@ def run_of(scope: Message) -> RunKey | None:
     """Whose tasks somebody reads, if it is that."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return None
-    found = READ.search(scope["path"])
-    return None if found is None else RunKey(unquote(found[1]), unquote(found[2]))
+    below = urlsplit(str(conf.get("api", "base_url", fallback="") or "")).path.rstrip("/")
+    found = READ.fullmatch(scope["path"].removeprefix(below))
+    return None if found is None else RunKey(found[1], found[2])
 
 
 def follow(run: RunKey) -> None:
     """Bring the notes of those tasks of a run up to date that wait for a release."""
+    from retrain.airflow.ui.access import dags_of
     from retrain.airflow.ui.site import site
     from retrain.markdown import inert
     from retrain.rollout.looks import trial_story, unwatched
 
     for task_id, map_index, given in waiting(run):
         pipeline = str(given["pipeline"])
+        if run.dag_id not in dags_of(pipeline):
+            continue
         story = trial_story(pipeline, site())
         if story is None or story.version != given.get("version"):
             continue
