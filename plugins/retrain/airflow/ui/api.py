@@ -19,6 +19,7 @@ from retrain.airflow.operators.request import named
 from retrain.airflow.ui import access
 from retrain.airflow.ui.access import Name, Reads, Steers
 from retrain.airflow.ui.deadline import Deadline
+from retrain.airflow.ui.faults import NO_STORE
 from retrain.airflow.ui.site import site
 from retrain.artifacts import Value
 from retrain.ledger.page import LedgerPage, ledger_page
@@ -116,10 +117,7 @@ async def quarantine(p: Name, key: str, _dags: Steers) -> StreamingResponse:
         object(), lambda: quarantine_csv(p, key, site()), about=p, of=f"the quarantine of '{p}'"
     )
     name = "".join(sign if sign.isascii() and (sign.isalnum() or sign in "-_") else "_" for sign in f"{p}-{key}")
-    headers = {
-        "Content-Disposition": f'attachment; filename="{name}-quarantine.csv"',
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {"Content-Disposition": f'attachment; filename="{name}-quarantine.csv"', **NO_STORE}
     return StreamingResponse(found, media_type="text/csv; charset=utf-8", headers=headers)
 
 
