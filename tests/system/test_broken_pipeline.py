@@ -67,6 +67,12 @@ def await_tag(place: Any, dag_id: str, *, broken: bool) -> Any:
     raise AssertionError(f"{dag_id} did not become {'broken' if broken else 'whole'}: {dag}")
 
 
+def slots(place: Any, count: int) -> None:
+    """How many tasks may run at once."""
+    body = {"slots": count, "include_deferred": False}
+    place.airflow.api.call("PATCH", "/pools/default_pool", json=body, params={"update_mask": ["slots"]})
+
+
 def await_import_errors(place: Any, *, there: bool) -> None:
     for _ in looks(60, pause=0.5):
         if bool(place.airflow.api.import_errors()) == there:
@@ -112,7 +118,10 @@ def test_a_run_under_way_goes_on_when_its_pipeline_is_mended(place: Any, pipelin
     for _ in looks(120, pause=0.2):
         if place.states(run_id).get("collect") == "success":
             break
+    slots(place, 0)  # nothing further begins until Airflow has seen the mistake: a run takes no longer than that
     spoil(pipelines / "visits")
+    await_tag(place, "visits", broken=True)
+    slots(place, 128)
     tasks: dict[str, Any] = {}
     for _ in looks(120, pause=0.2):
         tasks = {task_id: (task["state"], task["note"]) for task_id, task in api.tasks("visits", run_id).items()}
