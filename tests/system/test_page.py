@@ -214,6 +214,52 @@ def test_without_a_session_one_logs_in_and_comes_back(place: Any, browser: Brows
     page.context.close()
 
 
+ACTS = [
+    ("Pause the release", None, "light", "wide"),
+    ("Resume the release", None, "dark", "narrow"),
+    ("Veto a version", 1, "light", "narrow"),
+    ("Bless a version", 1, "dark", "wide"),
+    ("Abort the release", None, "dark", "narrow"),
+]
+
+
+@pytest.mark.parametrize(("title", "version", "theme", "width"), ACTS)
+def test_an_act_says_what_it_will_do_wants_a_reason_and_is_in_the_ledger_with_the_name(
+    place: Any, opened: Opened, title: str, version: int | None, theme: str, width: str
+) -> None:
+    """One after the other, on the canary that is under way."""
+    before = place.ledger.head
+    page = opened("/retrain/#/pipelines/visits", theme=theme, width=width)
+    page.get_by_role("button", name=title).first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    if PICTURES:
+        page.screenshot(path=Path(PICTURES) / f"act-{title.split()[0].lower()}-{theme}-{width}.png")
+    submit = dialog.get_by_role("button", name=title)
+    expect(submit).to_be_disabled()
+    dialog.get_by_role("textbox").fill(f"tried: {title}")
+    if version is not None:
+        dialog.get_by_role("combobox").select_option(str(version))
+    submit.click()
+    expect(dialog).to_be_hidden(timeout=20_000)
+    mine = [entry for entry in place.ledger.entries()[before:] if entry.actor == "airflow:admin"]
+    assert [entry.body.reason for entry in mine] == [f"tried: {title}"]
+    assert all(entry.by == "human" for entry in mine)
+
+
+def test_a_retraining_is_started_from_the_page_as_airflow_starts_it(place: Any, opened: Opened) -> None:
+    page = opened("/retrain/#/pipelines/visits")
+    page.get_by_role("button", name="Retrain now").first.click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("textbox").fill("the feed was mended")
+    dialog.get_by_role("button", name="Retrain now").click()
+    expect(dialog).to_be_hidden(timeout=20_000)
+    runs = place.airflow.api.call("GET", "/dags/visits/dagRuns", params={"order_by": "-run_after"})["dag_runs"]
+    asked = [run for run in runs if run["conf"].get("reason") == "the feed was mended"]
+    assert [(run["triggering_user_name"], run["conf"]["force"]) for run in asked] == [("admin", True)]
+    place.airflow.api.call("DELETE", f"/dags/visits/dagRuns/{asked[0]['dag_run_id']}")
+
+
 def test_from_the_red_badge_to_the_rollback(place: Any, hand: Hand) -> None:
     """The last story: it ends the canary that the others look at."""
     hand.to_visits()
