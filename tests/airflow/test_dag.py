@@ -198,11 +198,21 @@ def test_a_file_of_its_own_shows_every_mistake_as_its_import_error(tmp_path: Pat
     (tmp_path / "dags").mkdir()
     said = f"from retrain.airflow.dag import require_whole\nrequire_whole({str(pipelines)!r})\n"
     (tmp_path / "dags" / "broken.py").write_text(f'"""airflow dag"""\n{said}')
+    alone = DagBag(dag_folder=str(tmp_path / "dags"), bundle_path=tmp_path / "dags", bundle_name="test")
+    assert not alone.dags, "what is made to be looked at is no Dag of that file"
     bag = bag_of(tmp_path, pipelines)
     assert set(bag.import_errors) == {"broken.py"}
     for part in ("canry", "not YAML", str(pipelines / "worse" / "pipeline.yaml")):
         assert part in bag.import_errors["broken.py"]
     assert set(bag.dags) == {"one", "two", "bad", "worse"}
+
+
+def test_beside_a_file_that_shows_mistakes_whole_pipelines_are_dags_once(tmp_path: Path, pipelines: Path) -> None:
+    (tmp_path / "dags").mkdir()
+    said = f"from retrain.airflow.dag import require_whole\nrequire_whole({str(pipelines)!r})\n"
+    (tmp_path / "dags" / "broken.py").write_text(f'"""airflow dag"""\n{said}')
+    bag = bag_of(tmp_path, pipelines)
+    assert (set(bag.dags), bag.import_errors) == ({"one", "two"}, {})
 
 
 def test_a_task_makes_only_its_own_dag(pipelines: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,7 +252,7 @@ def require_whole(folder: str | Path) -> None:
     """
     if get_parsing_context().dag_id is not None:
         return
-    broken = [dag.error for dag in discover(folder).values() if isinstance(dag, BrokenPipeline)]
+    broken = [error for path in _pipelines(folder) if (error := _mistake(path)) is not None]
     if broken:
         said = "\n".join(str(one) for error in broken for one in (error, *error.also))
         what = f"{len(broken)} of the pipelines are broken and are not retrained:\n{said}"
@@ -262,6 +262,17 @@ def require_whole(folder: str | Path) -> None:
 def dag_id_of(folder: Path) -> str:
     """What the Dag of a pipeline is called: as its folder, as far as Airflow allows such a name."""
     return re.sub(r"[^\w.-]", "_", folder.name)[:250]
+
+
+def _mistake(folder: Path) -> SpecError | None:
+    """What is wrong with a pipeline. No Dag is made: Airflow would take it for one of the file that asks."""
+    try:
+        schedule(Spec.load(folder))
+    except SpecError as error:
+        return error
+    except Exception as error:
+        return SpecError(f"It cannot become a Dag: {error}", file=folder / FILE)
+    return None
 
 
 def _pipelines(folder: str | Path) -> Iterator[Path]:

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException, DownstreamTasksSkipped,
 
 from hostile import DANGEROUS, HOSTILE, rendered
 from retrain.artifacts import Drift, Freshness, Ref, Rehearsal, Report, Snapshot, Validation, Verdict
-from retrain.errors import DataError, ReleaseError, StoreError, UsageError, ValidationFailed
+from retrain.errors import DataError, ReleaseError, SpecError, StoreError, UsageError, ValidationFailed
 from retrain.ledger.release import Release
 from retrain.rollout.canary import Canary
 from retrain.rollout.progress import progress
@@ -103,6 +103,14 @@ def test_what_may_come_back_is_retried(world: Any, stages: Any) -> None:
     with pytest.raises(StoreError):
         world.task("data.collect").execute(context)
     assert "the store is away" in context["ti"].note
+
+
+def test_a_mistake_that_airflow_has_not_seen_yet_is_tried_again_until_its_tasks_wait(world: Any, stages: Any) -> None:
+    stages("collect.collect", SpecError("`canry` is no key", file="visits/pipeline.yaml", line=7))
+    context = world.context(run_type="scheduled")
+    with pytest.raises(SpecError):
+        world.task("data.collect").execute(context)
+    assert "canry" in context["ti"].note
 
 
 def test_skipping_the_canary_without_a_reason_fails_at_the_first_task(world: Any) -> None:

@@ -20,7 +20,7 @@ from retrain import story
 from retrain.airflow.hooks.site import SiteHook
 from retrain.airflow.links import EvidenceLink, LedgerLink
 from retrain.airflow.operators.request import means_end_of_data, request_of
-from retrain.errors import ObjectMissing, RetrainError
+from retrain.errors import ObjectMissing, RetrainError, SpecError
 from retrain.markdown import inert, plain
 from retrain.spec import Spec
 
@@ -167,12 +167,16 @@ class StageOperator(BaseOperator, SkipMixin):
 
     @contextmanager
     def errors(self, context: Mapping[str, Any]) -> Iterator[None]:
-        """Write an error of ours into the note; fail at once where trying again cannot help."""
+        """Write an error of ours into the note; fail at once where trying again cannot help.
+
+        A pipeline that is described wrongly since a moment ago is tried again: by then Airflow has seen it, and its
+        tasks wait until it is mended.
+        """
         try:
             yield
         except RetrainError as error:
             self.show(context, str(error))
-            if error.retryable:
+            if error.retryable or isinstance(error, SpecError):
                 raise
             raise AirflowFailException(plain(str(error))) from error
 
