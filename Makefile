@@ -25,7 +25,7 @@ test: setup test-ui     ## every test, the fast ones first
 test-fast: setup        ## the tests that start no processes
 	$(BIN)/python -m pytest -m "not slow and not system" $(ARGS)
 
-test-slow: setup        ## the long simulations, and 1,000 new examples of every property: a quarter of an hour
+test-slow: setup        ## the long simulations, and 1,000 new examples of every property: most of an hour
 	$(BIN)/python -m pytest -m "slow or hypothesis" --hypothesis-profile=long --timeout=3600 $(ARGS)
 
 test-lowest: .venv-lowest/.ready        ## every test with the lowest versions that pyproject.toml allows
