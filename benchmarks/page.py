@@ -72,7 +72,7 @@ def _opened(airflow: LocalAirflow, path: str, shown: str) -> dict[str, float]:
         cdp.on("Network.loadingFinished", lambda event: fetched.append(event["encodedDataLength"]))
         cdp.send("Network.enable")
         page.goto(path, wait_until="commit")
-        page.locator(shown).first.wait_for(timeout=30_000)
+        page.locator(shown).first.wait_for(timeout=120_000)  # the first look reads every ledger
         spent = page.evaluate("performance.now()")
         page.wait_for_load_state("networkidle")
         browser.close()
